@@ -1,1 +1,6 @@
-//! rlab.
+//! rlab: a Linux container runtime whose every step can be watched.
+//!
+//! The modules mirror the parts of the Docker world, see the table in the README; each may use only those after it.
+
+mod sys;
+mod trace;
