@@ -1,1 +1,3 @@
 //! rlab.
+
+mod runtime;

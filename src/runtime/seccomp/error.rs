@@ -54,8 +54,12 @@ impl Error {
     /// What to do about it.
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
-            Self::Json(_) => "a profile is JSON as in Docker's documentation; start from a copy of the default and edit it",
-            Self::NoDefaultAction => "add \"defaultAction\", or say --security-opt seccomp=unconfined for no filter at all",
+            Self::Json(_) => {
+                "a profile is JSON as in Docker's documentation; start from a copy of the default and edit it"
+            }
+            Self::NoDefaultAction => {
+                "add \"defaultAction\", or say --security-opt seccomp=unconfined for no filter at all"
+            }
             Self::ArchitecturesTwice => "keep archMap: it also lists the sub-architectures",
             Self::UnknownArchitecture(_) => "architectures are spelt as in SCMP_ARCH_X86_64",
             Self::NamesTwice(_) => "move the name into names",
@@ -63,8 +67,12 @@ impl Error {
             Self::ArgumentIndex { .. } => "arguments count from 0 to 5",
             Self::ErrnoNotTaken { .. } => "remove errnoRet, or use SCMP_ACT_ERRNO",
             Self::ErrnoRange(_) => "errnos end at 4095",
-            Self::NotifyDeadlock(_) => "the runtime needs write and its own start-up calls to hand the agent its descriptor: name other syscalls",
-            Self::TooLong(_) => "merge rules: a list of names with the same action is cheap, a list of argument values is not",
+            Self::NotifyDeadlock(_) => {
+                "the runtime needs write and its own start-up calls to hand the agent its descriptor: name other syscalls"
+            }
+            Self::TooLong(_) => {
+                "merge rules: a list of names with the same action is cheap, a list of argument values is not"
+            }
         };
         Some(hint.to_owned())
     }

@@ -30,8 +30,7 @@ impl FilterFlags {
             spec_allow: flags.contains(&LinuxSeccompFilterFlag::SeccompFilterFlagSpecAllow),
             new_listener: notifies,
             // Without a listener there is nobody to wait for, and the kernel answers the flag with EINVAL.
-            wait_killable_recv: notifies
-                && flags.contains(&LinuxSeccompFilterFlag::SeccompFilterFlagWaitKillableRecv),
+            wait_killable_recv: notifies && flags.contains(&LinuxSeccompFilterFlag::SeccompFilterFlagWaitKillableRecv),
         }
     }
 

@@ -13,7 +13,8 @@ struct Syscall {
     numbers: [Option<u32>; 4],
 }
 
-static TABLE: LazyLock<Vec<Syscall>> = LazyLock::new(|| include_str!("syscalls.txt").lines().filter_map(parse).collect());
+static TABLE: LazyLock<Vec<Syscall>> =
+    LazyLock::new(|| include_str!("syscalls.txt").lines().filter_map(parse).collect());
 
 fn parse(line: &'static str) -> Option<Syscall> {
     let mut words = line.split(' ');
@@ -50,12 +51,40 @@ pub(super) fn name(number: u32, abi: Abi) -> Option<&'static str> {
 /// Older i386 programs reach `socket` only through `socketcall(1, …)`. A filter that refused `socket` alone would leave that door open.
 pub(super) fn i386_multiplexed(name: &str) -> Option<(&'static str, u64, u64)> {
     const SOCKETCALL: [&str; 20] = [
-        "socket", "bind", "connect", "listen", "accept", "getsockname", "getpeername", "socketpair", "send", "recv", "sendto", "recvfrom",
-        "shutdown", "setsockopt", "getsockopt", "sendmsg", "recvmsg", "accept4", "recvmmsg", "sendmmsg",
+        "socket",
+        "bind",
+        "connect",
+        "listen",
+        "accept",
+        "getsockname",
+        "getpeername",
+        "socketpair",
+        "send",
+        "recv",
+        "sendto",
+        "recvfrom",
+        "shutdown",
+        "setsockopt",
+        "getsockopt",
+        "sendmsg",
+        "recvmsg",
+        "accept4",
+        "recvmmsg",
+        "sendmmsg",
     ];
     const IPC: [(&str, u64); 12] = [
-        ("semop", 1), ("semget", 2), ("semctl", 3), ("semtimedop", 4), ("msgsnd", 11), ("msgrcv", 12), ("msgget", 13), ("msgctl", 14),
-        ("shmat", 21), ("shmdt", 22), ("shmget", 23), ("shmctl", 24),
+        ("semop", 1),
+        ("semget", 2),
+        ("semctl", 3),
+        ("semtimedop", 4),
+        ("msgsnd", 11),
+        ("msgrcv", 12),
+        ("msgget", 13),
+        ("msgctl", 14),
+        ("shmat", 21),
+        ("shmdt", 22),
+        ("shmget", 23),
+        ("shmctl", 24),
     ];
     if let Some(index) = SOCKETCALL.iter().position(|call| *call == name) {
         return Some(("socketcall", index as u64 + 1, 0xffff_ffff));
@@ -78,14 +107,17 @@ mod tests {
 
     #[test]
     fn numbers_are_each_abis_own() {
-        assert_eq!([Abi::X86_64, Abi::I386, Abi::X32, Abi::Aarch64].map(|abi| number("ioctl", abi)), [Some(16), Some(54), Some(514), Some(29)]);
+        assert_eq!(
+            [Abi::X86_64, Abi::I386, Abi::X32, Abi::Aarch64].map(|abi| number("ioctl", abi)),
+            [Some(16), Some(54), Some(514), Some(29)]
+        );
         assert_eq!(number("socketcall", Abi::X86_64), None);
         assert_eq!(number("no_such_syscall", Abi::X86_64), None);
         assert_eq!(name(40, Abi::I386), Some("rmdir"));
         assert_eq!(name(40, Abi::X86_64), Some("sendfile"));
     }
 
-    /// Reads the headers of this machine; newer or older than the table, what both know must agree.
+    /// Reads the headers of this machine; what a newer kernel added after the table's last number is not compared.
     #[test]
     fn numbers_agree_with_the_kernels_headers() {
         let mut compared = 0;
@@ -98,8 +130,9 @@ mod tests {
                 let Some(definition) = line.strip_prefix("#define __NR_") else { continue };
                 let Some((name, value)) = definition.split_once(' ') else { continue };
                 let value = value.trim_start_matches("(__X32_SYSCALL_BIT + ").trim_end_matches(')').trim();
-                if let (Ok(expected), Some(ours)) = (value.parse::<u32>(), number(name, abi)) {
-                    assert_eq!(ours, expected, "{name} in {file}");
+                let Ok(expected) = value.parse::<u32>() else { continue };
+                if expected <= 469 || abi == Abi::X32 {
+                    assert_eq!(number(name, abi), Some(expected), "{name} in {file}");
                     compared += 1;
                 }
             }
