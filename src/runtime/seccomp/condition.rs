@@ -88,11 +88,11 @@ fn steps(test: Test, wide_arguments: bool) -> Vec<Step> {
         Op::ScmpCmpLe => not(compare(&[high_above, high_equal], JUMP_GT)),
         Op::ScmpCmpGe => compare(&[high_above, high_equal], JUMP_GE),
         Op::ScmpCmpLt => not(compare(&[high_above, high_equal], JUMP_GE)),
-        Op::ScmpCmpMaskedEq => masked(offset, value, test.value_two, wide_arguments),
+        Op::ScmpCmpMaskedEq => masked(offset, value, test.value_two & value, wide_arguments),
     }
 }
 
-/// `argument & mask == value`, half by half.
+/// `argument & mask == value & mask`, half by half: libseccomp masks both sides, so bits of the value outside the mask say nothing.
 fn masked(offset: u32, mask: u64, value: u64, wide_arguments: bool) -> Vec<Step> {
     let half = |offset, mask, value, when_true| {
         let and = Step { code: AND, k: mask, when_true: To::Next, when_false: To::Next };

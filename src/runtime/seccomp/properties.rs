@@ -122,7 +122,7 @@ fn holds(test: &LinuxSeccompArg, data: &Data, wide: bool) -> bool {
         Op::ScmpCmpEq => argument == value,
         Op::ScmpCmpGe => argument >= value,
         Op::ScmpCmpGt => argument > value,
-        Op::ScmpCmpMaskedEq => argument & value == cut(test.value_two().unwrap_or(0)),
+        Op::ScmpCmpMaskedEq => argument & value == value & cut(test.value_two().unwrap_or(0)),
     }
 }
 
