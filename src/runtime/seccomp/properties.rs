@@ -157,17 +157,22 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(12))]
+    #![proptest_config(ProptestConfig { cases: 12, max_shrink_iters: 100, ..ProptestConfig::default() })]
 
-    /// One rule for each name: where rules of one syscall overlap, libseccomp's answer depends on its internal order.
+    /// Left out are profiles on which libseccomp 2.5 contradicts itself: rules of one syscall that overlap (its answer depends on its internal
+    /// order), and names that only i386 has (if such a name comes first, its x86_64 code compares numbers without loading one).
     #[test]
     fn random_rules_decide_as_libseccomp(profile in profile(), calls in prop::collection::vec(call(), 200)) {
         let mut seen = std::collections::BTreeSet::new();
         let mut profile = profile;
         let mut rules = profile.syscalls().clone().unwrap_or_default();
+        rules.retain(|rule| {
+            let mut indexes = std::collections::BTreeSet::new();
+            rule.args().iter().flatten().all(|test| indexes.insert(test.index()))
+        });
         for rule in &mut rules {
-            let overlaps = |name: &str| matches!(name, "socket" | "socketcall");
-            rule.set_names(rule.names().iter().filter(|name| !overlaps(name) && seen.insert((*name).clone())).cloned().collect());
+            let comparable = |name: &str| name != "socket" && syscalls::number(name, Abi::X86_64).is_some();
+            rule.set_names(rule.names().iter().filter(|name| comparable(name) && seen.insert((*name).clone())).cloned().collect());
         }
         profile.set_syscalls(Some(rules));
         if let Some((unknown, theirs)) = libseccomp(&profile) {
