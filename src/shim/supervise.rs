@@ -24,11 +24,7 @@ pub fn supervise(task: &Task, created: &Created, relay: &mut Relay, signals: &mu
         trace::note("running", || task.running.clone());
         relay.go_raw();
         let asked = watch(created, relay, signals)?;
-        if asked.is_none() {
-            end_of_program(created, relay, before.as_ref()).map(Err)
-        } else {
-            Ok(Ok(asked))
-        }
+        if asked.is_none() { end_of_program(created, relay, before.as_ref()).map(Err) } else { Ok(Ok(asked)) }
     })?;
     match asked {
         Err(ended) => {
@@ -77,7 +73,10 @@ fn watch(created: &Created, relay: &mut Relay, signals: &mut Signals) -> Result<
 /// at all, unless it is SIGKILL or SIGSTOP. So a program that never thought of being process 1 could not be stopped.
 fn ask_to_end(created: &Created, signal: i32) -> Result<(), Error> {
     let caught = probe::catches(created.pid, signal).unwrap_or(true);
-    trace::note(if caught { "signal_caught" } else { "signal_dropped" }, || json!({"signal": sys::signal_name(signal)}));
+    trace::note(
+        if caught { "signal_caught" } else { "signal_dropped" },
+        || json!({"signal": sys::signal_name(signal)}),
+    );
     sys::pidfd_send_signal(created.pidfd.as_fd(), created.pid, signal)?;
     if !caught {
         sys::pidfd_send_signal(created.pidfd.as_fd(), created.pid, sys::SIGKILL)?;

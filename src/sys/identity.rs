@@ -165,7 +165,7 @@ pub struct Instruction {
 }
 
 /// seccomp(2) SECCOMP_SET_MODE_FILTER: from here on every system call of this process goes through the program.
-pub fn seccomp(program: &[Instruction], flags: u64, spelt_flags: &str) -> Result<()> {
+pub fn seccomp(program: &[Instruction], flags: u32, spelt_flags: &str) -> Result<()> {
     #[repr(C)]
     struct Program {
         len: u16,

@@ -151,7 +151,12 @@ pub struct Plan {
 
 impl Plan {
     /// Reads a spec. `bundle` is where its relative paths begin.
-    pub fn new(spec: &Spec, bundle: &Path, options: &CreateOptions, layout: cgroup::Layout) -> Result<Plan, super::Error> {
+    pub fn new(
+        spec: &Spec,
+        bundle: &Path,
+        options: &CreateOptions,
+        layout: cgroup::Layout,
+    ) -> Result<Plan, super::Error> {
         let process = spec.process().as_ref().ok_or(PlanError::Missing("process"))?;
         let linux = spec.linux().as_ref().ok_or(PlanError::Missing("linux"))?;
         let root = spec.root().as_ref().ok_or(PlanError::Missing("root"))?;
@@ -335,7 +340,10 @@ fn devices(linux: &Linux) -> Vec<Device> {
         devices.push(Device {
             path: asked.path().clone(),
             block: asked.typ() == oci_spec::runtime::LinuxDeviceType::B,
-            numbers: (u64::try_from(asked.major()).unwrap_or_default(), u64::try_from(asked.minor()).unwrap_or_default()),
+            numbers: (
+                u64::try_from(asked.major()).unwrap_or_default(),
+                u64::try_from(asked.minor()).unwrap_or_default(),
+            ),
             mode: asked.file_mode().unwrap_or(0o666),
         });
     }
@@ -356,8 +364,22 @@ fn sysctl(linux: &Linux) -> Vec<(PathBuf, String)> {
 
 fn rlimit(limit: &oci_spec::runtime::PosixRlimit) -> Result<Rlimit, PlanError> {
     const NAMES: [&str; 16] = [
-        "CPU", "FSIZE", "DATA", "STACK", "CORE", "RSS", "NPROC", "NOFILE", "MEMLOCK", "AS", "LOCKS", "SIGPENDING",
-        "MSGQUEUE", "NICE", "RTPRIO", "RTTIME",
+        "CPU",
+        "FSIZE",
+        "DATA",
+        "STACK",
+        "CORE",
+        "RSS",
+        "NPROC",
+        "NOFILE",
+        "MEMLOCK",
+        "AS",
+        "LOCKS",
+        "SIGPENDING",
+        "MSGQUEUE",
+        "NICE",
+        "RTPRIO",
+        "RTTIME",
     ];
     let name = limit.typ().to_string().to_ascii_uppercase();
     let name = if name.starts_with("RLIMIT_") { name } else { name.replacen("RLIMIT", "RLIMIT_", 1) };
@@ -386,5 +408,10 @@ fn capabilities(sets: &oci_spec::runtime::LinuxCapabilities) -> Result<Capabilit
 
 fn filter(linux: &Linux) -> Result<Option<seccomp::Filter>, PlanError> {
     let Some(profile) = linux.seccomp() else { return Ok(None) };
-    seccomp::compile(profile).map(Some).map_err(|error| PlanError::Seccomp(error.to_string()))
+    let filter = seccomp::compile(profile).map_err(|error| PlanError::Seccomp(error.to_string()))?;
+    // Someone would have to answer for every such call, and nobody here does.
+    if filter.flags.new_listener {
+        return Err(PlanError::Unsupported("SCMP_ACT_NOTIFY in linux.seccomp"));
+    }
+    Ok(Some(filter))
 }

@@ -3,6 +3,8 @@
 //! That is why the kernel can run a stranger's program on every syscall. The price is that a conditional jump reaches 255 instructions at most; the
 //! one place that can exceed it is [`either`], which then goes through an unconditional jump, whose offset has 32 bits.
 
+pub use crate::sys::Instruction;
+
 /// `BPF_MAXINSNS`: the kernel refuses a longer program.
 pub(super) const MAX_INSTRUCTIONS: usize = 4096;
 
@@ -44,20 +46,6 @@ pub(super) const RET_TRACE: u32 = 0x7ff0_0000;
 pub(super) const RET_LOG: u32 = 0x7ffc_0000;
 /// `SECCOMP_RET_ALLOW`.
 pub(super) const RET_ALLOW: u32 = 0x7fff_0000;
-
-/// One instruction, laid out as the kernel's `struct sock_filter`.
-#[repr(C)]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Instruction {
-    /// The operation.
-    pub code: u16,
-    /// How many instructions to skip when the comparison holds.
-    pub jt: u8,
-    /// How many to skip when it does not.
-    pub jf: u8,
-    /// The operand: an offset, a constant, a distance or a verdict.
-    pub k: u32,
-}
 
 impl Instruction {
     /// An instruction that does not branch.

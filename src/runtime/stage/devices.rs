@@ -7,9 +7,9 @@
 
 use super::Outcome;
 use crate::runtime::plan::{Device, Plan};
+use crate::sys;
 use crate::sys::mount::{MsFlags, mount_at};
 use crate::sys::rootdir::RootDir;
-use crate::sys;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 

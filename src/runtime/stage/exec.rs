@@ -51,7 +51,9 @@ fn find(plan: &Plan) -> Outcome<PathBuf> {
         let path = Path::new("/").join(&plan.cwd).join(name);
         return match std::fs::metadata(&path) {
             Ok(found) => runnable(&found).map(|()| path).map_err(|reason| not_executable(name, reason)),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Err(not_found(name, "no such file in the image")),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                Err(not_found(name, "no such file in the image"))
+            }
             Err(error) => Err(not_executable(name, &error.to_string())),
         };
     }
@@ -104,7 +106,8 @@ fn missing_interpreter(program: &Path) -> Option<String> {
     let content = std::fs::read(program).ok()?;
     if let Some(line) = content.strip_prefix(b"#!") {
         let line = String::from_utf8_lossy(line.split(|byte| *byte == b'\n').next()?);
-        let carriage_return = if line.ends_with('\r') { " (the line ends in a carriage return, as on Windows)" } else { "" };
+        let carriage_return =
+            if line.ends_with('\r') { " (the line ends in a carriage return, as on Windows)" } else { "" };
         let interpreter = line.split_whitespace().next()?;
         return Some(format!("the script's interpreter {interpreter} is not in the image{carriage_return}"));
     }

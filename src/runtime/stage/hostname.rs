@@ -18,7 +18,9 @@ pub fn apply(plan: &Plan) -> Outcome {
         return Ok(());
     }
     if !own {
-        return Err(Refusal::Reason("a host name was given, but no UTS namespace: it would rename the host".to_owned()));
+        return Err(Refusal::Reason(
+            "a host name was given, but no UTS namespace: it would rename the host".to_owned(),
+        ));
     }
     trace::observe(Probe::Names, || {
         plan.hostname.as_deref().map_or(Ok(()), sys::sethostname)?;

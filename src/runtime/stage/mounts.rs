@@ -68,7 +68,8 @@ fn refuse_link(tree: &RootDir, wanted: &Mount) -> Outcome {
 fn bind(tree: &RootDir, wanted: &Mount) -> Outcome {
     let source = Path::new(&wanted.source);
     // A bind mount needs the same kind of thing to cover: a directory for a directory, a file for anything else.
-    let place = if source.is_dir() { tree.make_dir(&wanted.destination)? } else { tree.make_file(&wanted.destination)? };
+    let place =
+        if source.is_dir() { tree.make_dir(&wanted.destination)? } else { tree.make_file(&wanted.destination)? };
     let how = wanted.options.flags & (MsFlags::MS_BIND | MsFlags::MS_REC);
     mount_at(Some(&wanted.source), &place, None, how, None)?;
     propagate(tree, wanted)?;

@@ -24,7 +24,8 @@ pub fn apply(plan: &Plan) -> Outcome {
             sys::set_no_new_privs()?;
         }
         if let Some(filter) = &plan.seccomp {
-            sys::seccomp(&filter.program, filter.flags, &filter.spelt_flags)?;
+            let flags = filter.flags.names().join("|");
+            sys::seccomp(&filter.program, filter.flags.bits(), if flags.is_empty() { "0" } else { &flags })?;
             let told = &filter.summary;
             trace::note("seccomp_filter", || json!({"allowed": told.allowed, "conditional": told.conditional}));
         }
