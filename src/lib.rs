@@ -1,1 +1,4 @@
 //! rlab.
+mod engine;
+mod image;
+mod sys;

@@ -1,0 +1,3 @@
+//! The kernel's door.
+pub mod flock;
+pub mod tree;
