@@ -1,4 +1,9 @@
-//! rlab.
+//! rlab: a Linux container runtime whose every step can be watched.
+//!
+//! The modules mirror the parts of the Docker world, see the table in the README; each may use only those after it.
+
 mod engine;
 mod image;
+mod runtime;
 mod sys;
+mod trace;
