@@ -11,12 +11,14 @@
 
 mod errno;
 mod files;
+pub mod flock;
 mod identity;
 pub mod mount;
 mod process;
 pub mod rootdir;
 mod seq;
 mod terminal;
+pub mod tree;
 
 pub use errno::{Errno, errno_name, errno_text};
 pub use files::*;
