@@ -4,6 +4,7 @@
 
 mod engine;
 mod image;
+mod network;
 mod runtime;
 mod sys;
 mod trace;
