@@ -197,6 +197,28 @@ mod tests {
         assert_eq!(ask(&filter, Abi::I386, 102, [2, 0, 0, 0, 0, 0]), RET_ALLOW, "socketcall(bind)");
     }
 
+    /// socketcall's arguments are out of sight: allowing some sockets must not allow them all.
+    #[test]
+    fn allowing_some_sockets_leaves_socketcall_shut() {
+        let json = r#"{"defaultAction":"SCMP_ACT_ERRNO","architectures":["SCMP_ARCH_X86"],"syscalls":[
+            {"names":["socket"],"action":"SCMP_ACT_ALLOW","args":[{"index":0,"value":1,"op":"SCMP_CMP_EQ"}]},
+            {"names":["shmget"],"action":"SCMP_ACT_ALLOW"}]}"#;
+        let filter = compile_for(&profile(json), Abi::X86_64).unwrap();
+        let i386 = |number, first| ask(&filter, Abi::I386, number, [first, 0, 0, 0, 0, 0]);
+        assert_eq!(i386(359, 1), RET_ALLOW, "socket(AF_UNIX)");
+        assert_eq!(i386(102, 1), RET_ERRNO | 1, "socketcall(socket)");
+        assert_eq!(i386(117, 23), RET_ALLOW, "ipc(shmget)");
+    }
+
+    #[test]
+    fn refusing_one_kind_of_socket_shuts_socketcall() {
+        let json = r#"{"defaultAction":"SCMP_ACT_ALLOW","architectures":["SCMP_ARCH_X86"],"syscalls":[
+            {"names":["socket"],"action":"SCMP_ACT_ERRNO","args":[{"index":0,"value":38,"op":"SCMP_CMP_EQ"}]}]}"#;
+        let filter = compile_for(&profile(json), Abi::X86_64).unwrap();
+        let i386 = |number, first| ask(&filter, Abi::I386, number, [first, 0, 0, 0, 0, 0]);
+        assert_eq!([i386(359, 38), i386(359, 2), i386(102, 1)], [RET_ERRNO | 1, RET_ALLOW, RET_ERRNO | 1]);
+    }
+
     #[test]
     fn notify_may_not_lock_the_runtime_out() {
         let default = r#"{"defaultAction":"SCMP_ACT_NOTIFY"}"#;

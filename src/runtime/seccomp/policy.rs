@@ -175,3 +175,26 @@ pub(super) fn verdict(action: LinuxSeccompAction, errno_ret: Option<u32>) -> Res
     };
     Ok(code | data)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_errno_goes_only_where_a_verdict_has_room_for_it() {
+        use LinuxSeccompAction::{ScmpActAllow, ScmpActErrno, ScmpActTrace};
+        assert_eq!(verdict(ScmpActErrno, None).unwrap(), RET_ERRNO | 1);
+        assert_eq!(verdict(ScmpActTrace, Some(7)).unwrap(), RET_TRACE | 7);
+        // 0x5_0000 | 0x1_0000 would read as another action.
+        assert!(matches!(verdict(ScmpActErrno, Some(0x1_0000)), Err(Error::ErrnoRange(0x1_0000))));
+        assert!(matches!(verdict(ScmpActAllow, Some(1)), Err(Error::ErrnoNotTaken { .. })));
+    }
+
+    #[test]
+    fn the_seventh_argument_is_an_error() {
+        let json = r#"{"defaultAction":"SCMP_ACT_ERRNO","syscalls":[
+            {"names":["read"],"action":"SCMP_ACT_ALLOW","args":[{"index":6,"value":0,"op":"SCMP_CMP_EQ"}]}]}"#;
+        let profile: LinuxSeccomp = serde_json::from_str(json).unwrap();
+        assert!(matches!(Policy::new(&profile, Abi::X86_64), Err(Error::ArgumentIndex { index: 6, .. })));
+    }
+}

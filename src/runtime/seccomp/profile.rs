@@ -214,6 +214,18 @@ mod tests {
     }
 
     #[test]
+    fn a_capability_takes_away_what_stands_in_for_it() {
+        let names_clone3 = |capabilities: &[&str]| {
+            let capabilities = capabilities.iter().map(|name| (*name).to_owned()).collect();
+            let rules = docker_default(&capabilities, (6, 1)).syscalls().clone().unwrap_or_default();
+            let clone3 = rules.into_iter().filter(|rule| rule.names().iter().any(|name| name == "clone3"));
+            clone3.map(|rule| rule.action()).collect::<Vec<_>>()
+        };
+        assert_eq!(names_clone3(&[]), [LinuxSeccompAction::ScmpActErrno]);
+        assert_eq!(names_clone3(&["CAP_SYS_ADMIN"]), [LinuxSeccompAction::ScmpActAllow]);
+    }
+
+    #[test]
     fn an_older_kernel_loses_ptrace() {
         assert!(allowed(&[], (4, 8)).contains("ptrace"));
         assert!(!allowed(&[], (4, 7)).contains("ptrace"));
