@@ -2,7 +2,7 @@
 //!
 //! Every syscall of the container runs this program, so its shape matters: a list of 370 comparisons would cost
 //! `write` as much as the last name in the profile. Numbers of the same outcome that follow each other become one
-//! range, and the ranges a tree: where arguments do not matter, Docker's profile is decided in 12 instructions or fewer.
+//! range, and the ranges a tree: where arguments do not matter, Docker's profile takes 12 instructions at most.
 
 use oci_spec::runtime::{LinuxSeccomp, LinuxSeccompAction};
 
