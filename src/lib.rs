@@ -2,5 +2,6 @@
 //!
 //! The modules mirror the parts of the Docker world, see the table in the README; each may use only those after it.
 
+mod cgroup;
 mod sys;
 mod trace;

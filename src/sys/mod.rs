@@ -9,6 +9,7 @@
     reason = "this is the one place where kernel state may be changed; everything outside goes through it"
 )]
 
+mod bpf;
 mod errno;
 mod files;
 mod identity;
@@ -18,6 +19,7 @@ pub mod rootdir;
 mod seq;
 mod terminal;
 
+pub use bpf::*;
 pub use errno::{Errno, errno_name, errno_text};
 pub use files::*;
 pub use identity::*;
