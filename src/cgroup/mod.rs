@@ -20,14 +20,15 @@ mod plan;
 mod probe;
 mod v1;
 mod v2;
+mod value;
 mod view;
 
 #[cfg(test)]
 mod live;
 
-pub use error::{Error, Lack, PathFault};
+pub use error::Error;
 pub use group::Cgroup;
-pub use layout::{Layout, Version};
+pub use layout::Layout;
 pub use plan::{Plan, plan};
 pub use probe::Counters;
 pub use view::ContainerMount;

@@ -5,7 +5,7 @@ use super::error::{Error, Lack, PathFault};
 use super::layout::{Hierarchy, Layout, Version};
 use super::{v1, v2};
 use crate::sys::BpfInstruction;
-use oci_spec::runtime::{LinuxHugepageLimit, LinuxMemory, LinuxResources, LinuxThrottleDevice};
+use oci_spec::runtime::LinuxResources;
 use std::path::{Component, Path, PathBuf};
 
 /// One write to one file of the group.
@@ -65,11 +65,6 @@ pub fn plan(path: &str, resources: Option<&LinuxResources>, layout: &Layout) -> 
 }
 
 impl Plan {
-    /// The writes, in order.
-    pub fn writes(&self) -> &[Write] {
-        &self.writes
-    }
-
     fn limits(&mut self, resources: &LinuxResources, layout: &Layout) -> Result<(), Error> {
         if let Some(memory) = resources.memory() {
             if memory.kernel().is_some_and(|limit| limit != 0) {
@@ -239,44 +234,6 @@ impl Write {
         self.skippable = total < 0 || limit.is_some_and(|limit| limit.saturating_mul(2) == total);
         self
     }
-}
-
-/// `swap`, the limit of memory and swap together, if there is one to set; -1 is none.
-pub(super) fn swap_total(memory: &LinuxMemory) -> Result<Option<i64>, Error> {
-    let Some(total) = memory.swap().filter(|total| *total != 0) else { return Ok(None) };
-    let refuse = |fault| Err(Error::Value { setting: "memory.swap", value: total.to_string(), fault });
-    match memory.limit().filter(|limit| *limit > 0) {
-        _ if total < -1 => refuse("it is below -1, which means no limit"),
-        None if total > 0 => refuse("it needs a memory.limit"),
-        Some(limit) if total > 0 && total < limit => {
-            refuse("it is memory and swap together, so it can't be below memory.limit")
-        }
-        _ => Ok(Some(total)),
-    }
-}
-
-/// A limit with its lower end: -1 means none.
-pub(super) fn at_least(setting: &'static str, value: i64, low: i64) -> Result<i64, Error> {
-    if value < low {
-        let fault = "it is below -1, which means no limit";
-        return Err(Error::Value { setting, value: value.to_string(), fault });
-    }
-    Ok(value)
-}
-
-/// `major:minor` and rate of each disk in a list.
-pub(super) fn block_devices(devices: &Option<Vec<LinuxThrottleDevice>>) -> impl Iterator<Item = (String, u64)> {
-    devices.iter().flatten().map(|device| (format!("{}:{}", device.major(), device.minor()), device.rate()))
-}
-
-/// The size of a page as it stands in a file's name, such as 2MB. Anything else would lead to another file.
-pub(super) fn page_size(limit: &LinuxHugepageLimit) -> Result<&str, Error> {
-    let size = limit.page_size();
-    if size.is_empty() || !size.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
-        let fault = "it is a number with its unit, such as 2MB";
-        return Err(Error::Value { setting: "hugepageLimits.pageSize", value: size.clone(), fault });
-    }
-    Ok(size)
 }
 
 /// The group's path below the top. An absolute `cgroupsPath` is meant from the top, says the runtime-spec; a relative

@@ -4,7 +4,8 @@
 
 use super::error::Error;
 use super::layout::Version;
-use super::plan::{Write, at_least, block_devices};
+use super::plan::Write;
+use super::value::{block_devices, limit_or_none, page_size, swap_total};
 use oci_spec::runtime::{LinuxBlockIo, LinuxCpu, LinuxHugepageLimit, LinuxMemory, LinuxNetwork};
 
 fn write(file: &str, value: impl ToString) -> Write {
@@ -16,16 +17,16 @@ pub fn memory(memory: &LinuxMemory) -> Result<Vec<Write>, Error> {
     let mut writes = Vec::new();
     let limit = memory.limit().filter(|limit| *limit != 0);
     if let Some(limit) = limit {
-        writes.push(write("memory.limit_in_bytes", at_least("memory.limit", limit, -1)?));
+        writes.push(write("memory.limit_in_bytes", limit_or_none("memory.limit", limit)?));
     }
     if let Some(reservation) = memory.reservation().filter(|reservation| *reservation != 0) {
-        writes.push(write("memory.soft_limit_in_bytes", at_least("memory.reservation", reservation, -1)?));
+        writes.push(write("memory.soft_limit_in_bytes", limit_or_none("memory.reservation", reservation)?));
     }
-    if let Some(swap) = super::plan::swap_total(memory)? {
+    if let Some(swap) = swap_total(memory)? {
         writes.push(write("memory.memsw.limit_in_bytes", swap).unless_defaulted(limit, swap));
     }
     if let Some(kernel_tcp) = memory.kernel_tcp().filter(|limit| *limit != 0) {
-        writes.push(write("memory.kmem.tcp.limit_in_bytes", at_least("memory.kernelTCP", kernel_tcp, -1)?));
+        writes.push(write("memory.kmem.tcp.limit_in_bytes", limit_or_none("memory.kernelTCP", kernel_tcp)?));
     }
     if let Some(swappiness) = memory.swappiness() {
         if swappiness > 100 {
@@ -51,7 +52,7 @@ pub fn cpu(cpu: &LinuxCpu) -> Result<Vec<Write>, Error> {
         writes.push(write("cpu.cfs_period_us", period_us));
     }
     if let Some(quota_us) = cpu.quota().filter(|quota| *quota != 0) {
-        writes.push(write("cpu.cfs_quota_us", at_least("cpu.quota", quota_us, -1)?));
+        writes.push(write("cpu.cfs_quota_us", limit_or_none("cpu.quota", quota_us)?));
     }
     if let Some(burst_us) = cpu.burst() {
         writes.push(write("cpu.cfs_burst_us", burst_us));
@@ -99,8 +100,8 @@ pub fn hugepages(limits: &[LinuxHugepageLimit]) -> Result<Vec<Write>, Error> {
     limits
         .iter()
         .map(|limit| {
-            let size = super::plan::page_size(limit)?;
-            Ok(write(&format!("hugetlb.{size}.limit_in_bytes"), at_least("hugepageLimits.limit", limit.limit(), -1)?))
+            let size = page_size(limit)?;
+            Ok(write(&format!("hugetlb.{size}.limit_in_bytes"), limit_or_none("hugepageLimits.limit", limit.limit())?))
         })
         .collect()
 }

@@ -4,7 +4,8 @@
 
 use super::error::Error;
 use super::layout::Version;
-use super::plan::{Write, at_least, block_devices};
+use super::plan::Write;
+use super::value::{block_devices, limit_or_none, page_size, swap_total};
 use oci_spec::runtime::{LinuxBlockIo, LinuxCpu, LinuxHugepageLimit, LinuxMemory};
 
 fn write(file: &str, value: impl ToString) -> Write {
@@ -25,12 +26,12 @@ pub fn memory(memory: &LinuxMemory) -> Result<Vec<Write>, Error> {
     let mut writes = Vec::new();
     let limit = memory.limit().filter(|limit| *limit != 0);
     if let Some(limit) = limit {
-        writes.push(write("memory.max", or_max(at_least("memory.limit", limit, -1)?)));
+        writes.push(write("memory.max", or_max(limit_or_none("memory.limit", limit)?)));
     }
     if let Some(reservation) = memory.reservation().filter(|reservation| *reservation != 0) {
-        writes.push(write("memory.low", or_max(at_least("memory.reservation", reservation, -1)?)));
+        writes.push(write("memory.low", or_max(limit_or_none("memory.reservation", reservation)?)));
     }
-    if let Some(total) = super::plan::swap_total(memory)? {
+    if let Some(total) = swap_total(memory)? {
         let swap = if total < 0 { -1 } else { total - limit.unwrap_or_default() };
         writes.push(write("memory.swap.max", or_max(swap)).unless_defaulted(limit, total));
     }
@@ -51,7 +52,7 @@ pub fn cpu(cpu: &LinuxCpu) -> Result<Vec<Write>, Error> {
     }
     let (quota_us, period_us) = (cpu.quota().unwrap_or_default(), cpu.period().unwrap_or_default());
     if quota_us != 0 || period_us != 0 {
-        let quota = if quota_us == 0 { -1 } else { at_least("cpu.quota", quota_us, -1)? };
+        let quota = if quota_us == 0 { -1 } else { limit_or_none("cpu.quota", quota_us)? };
         // Without a period the kernel keeps the one it has, 100000 µs in a new group.
         let period = if period_us == 0 { String::new() } else { format!(" {period_us}") };
         writes.push(write("cpu.max", or_max(quota) + &period));
@@ -116,8 +117,8 @@ pub fn hugepages(limits: &[LinuxHugepageLimit]) -> Result<Vec<Write>, Error> {
     limits
         .iter()
         .map(|limit| {
-            let size = super::plan::page_size(limit)?;
-            let bytes = at_least("hugepageLimits.limit", limit.limit(), -1)?;
+            let size = page_size(limit)?;
+            let bytes = limit_or_none("hugepageLimits.limit", limit.limit())?;
             Ok(write(&format!("hugetlb.{size}.max"), or_max(bytes)))
         })
         .collect()

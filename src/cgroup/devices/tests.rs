@@ -1,4 +1,6 @@
+use super::program::code;
 use super::*;
+use crate::sys::BpfInstruction;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -106,30 +108,30 @@ fn run(program: &[BpfInstruction], question: &Question) -> bool {
         let (to, from) = (usize::from(pair & 15), usize::from(pair >> 4));
         at += 1;
         let jump = match code {
-            super::code::LOAD => {
+            code::LOAD => {
                 registers[to] = u64::from(context[offset as usize / 4]);
                 false
             }
-            super::code::COPY => {
+            code::COPY => {
                 registers[to] = registers[from];
                 false
             }
-            super::code::AND => {
+            code::AND => {
                 registers[to] = u64::from(registers[to] as u32 & immediate as u32);
                 false
             }
-            super::code::SHIFT_RIGHT => {
+            code::SHIFT_RIGHT => {
                 registers[to] = u64::from(registers[to] as u32 >> immediate);
                 false
             }
-            super::code::MOV => {
+            code::MOV => {
                 registers[to] = immediate as u64;
                 false
             }
-            super::code::JUMP => true,
-            super::code::JUMP_IF_NOT => registers[to] != immediate as u64,
-            super::code::JUMP_IF_ANY => registers[to] & immediate as u64 != 0,
-            super::code::EXIT => return registers[0] == 1,
+            code::JUMP => true,
+            code::JUMP_IF_NOT => registers[to] != immediate as u64,
+            code::JUMP_IF_ANY => registers[to] & immediate as u64 != 0,
+            code::EXIT => return registers[0] == 1,
             other => panic!("unknown operation {other:#x}"),
         };
         if jump {
