@@ -9,6 +9,7 @@
     reason = "this is the one place where kernel state may be changed; everything outside goes through it"
 )]
 
+mod bpf;
 mod errno;
 mod files;
 pub mod flock;
@@ -25,6 +26,7 @@ mod seq;
 mod terminal;
 pub mod tree;
 
+pub use bpf::*;
 pub use errno::{Errno, errno_name, errno_text};
 pub use files::*;
 pub use identity::*;
