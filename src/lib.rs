@@ -5,3 +5,8 @@
 mod network;
 mod sys;
 mod trace;
+
+/// The hidden command that serves published ports.
+pub fn port_proxy(args: &[String]) -> u8 {
+    network::proxy_main(args)
+}
