@@ -2,7 +2,10 @@
 //!
 //! The modules mirror the parts of the Docker world, see the table in the README; each may use only those after it.
 
+mod engine;
+mod image;
 mod network;
+mod runtime;
 mod sys;
 mod trace;
 

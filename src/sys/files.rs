@@ -43,6 +43,21 @@ pub fn rmdir(path: &Path) -> Result<()> {
     )
 }
 
+/// unlink(2).
+pub fn unlink(path: &Path) -> Result<()> {
+    traced(|| Call::new("unlink").path("pathname", path), || unistd::unlink(path))
+}
+
+/// dup3(2) of a descriptor onto the number of a standard one.
+pub fn dup3(oldfd: i32, newfd: i32) -> Result<()> {
+    traced(
+        || Call::new("dup3").arg("oldfd", oldfd).arg("newfd", newfd).arg("flags", "0"),
+        // SAFETY: descriptors 0 to 2 belong to the process as a whole; nothing in Rust owns them.
+        || nix::errno::Errno::result(unsafe { libc::dup3(oldfd, newfd, 0) }),
+    )
+    .map(drop)
+}
+
 /// mknod(2) of a fifo, for the parent and init to meet at.
 pub fn make_fifo(path: &Path) -> Result<()> {
     traced(
@@ -50,10 +65,16 @@ pub fn make_fifo(path: &Path) -> Result<()> {
             Call::new("mknodat")
                 .arg("dirfd", "AT_FDCWD")
                 .path("pathname", path)
-                .arg("mode", "S_IFIFO|0600")
-                .arg("dev", serde_json::Value::Null)
+                .arg("mode", "S_IFIFO|0622")
+                .arg("dev", "makedev(0, 0)")
         },
-        || mknod(path, SFlag::S_IFIFO, Mode::from_bits_truncate(0o600), 0),
+        || {
+            // Others may write: init opens it when it is no longer root. Nobody else gets to it, its directory is 0700.
+            let before = nix::sys::stat::umask(Mode::empty());
+            let result = mknod(path, SFlag::S_IFIFO, Mode::from_bits_truncate(0o622), 0);
+            nix::sys::stat::umask(before);
+            result
+        },
     )
 }
 

@@ -129,6 +129,13 @@ pub fn capset(effective: u64, permitted: u64, inheritable: u64) -> Result<()> {
     )
 }
 
+/// The capabilities this process may use, as a mask, from /proc/self/status; all of them when that can't be read.
+pub fn permitted_capabilities() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("CapPrm:"));
+    line.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or((1 << 41) - 1)
+}
+
 /// setrlimit(2), by prlimit64 as the C library does it. `u64::MAX` is RLIM_INFINITY.
 pub fn setrlimit(resource: u32, name: &str, soft: u64, hard: u64) -> Result<()> {
     let limit = libc::rlimit64 { rlim_cur: soft, rlim_max: hard };
@@ -158,7 +165,7 @@ pub struct Instruction {
 }
 
 /// seccomp(2) SECCOMP_SET_MODE_FILTER: from here on every system call of this process goes through the program.
-pub fn seccomp(program: &[Instruction], flags: u64, spelt_flags: &str) -> Result<()> {
+pub fn seccomp(program: &[Instruction], flags: u32, spelt_flags: &str) -> Result<()> {
     #[repr(C)]
     struct Program {
         len: u16,

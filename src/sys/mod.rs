@@ -11,6 +11,7 @@
 
 mod errno;
 mod files;
+pub mod flock;
 mod identity;
 mod listen;
 mod lockfile;
@@ -22,6 +23,7 @@ mod process;
 pub mod rootdir;
 mod seq;
 mod terminal;
+pub mod tree;
 
 pub use errno::{Errno, errno_name, errno_text};
 pub use files::*;

@@ -4,13 +4,16 @@ use super::{Error, Result, errno_name, traced};
 use crate::trace::{self, Call};
 use nix::errno::Errno;
 use nix::sys::signal::{SigSet, SigmaskHow, Signal, sigprocmask};
-use nix::sys::signalfd::{SfdFlags, SignalFd};
+use nix::sys::signalfd::SfdFlags;
 use nix::unistd::Pid;
 use std::convert::Infallible;
 use std::ffi::CString;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::path::Path;
 use std::time::Instant;
+
+pub use nix::libc::{SIGCHLD, SIGHUP, SIGINT, SIGKILL, SIGQUIT, SIGTERM, SIGWINCH};
+pub use nix::sys::signalfd::SignalFd;
 
 pub use nix::libc::{
     CLONE_NEWCGROUP, CLONE_NEWIPC, CLONE_NEWNET, CLONE_NEWNS, CLONE_NEWPID, CLONE_NEWTIME, CLONE_NEWUSER, CLONE_NEWUTS,
@@ -247,6 +250,11 @@ pub fn reset_signals() -> nix::Result<()> {
     sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None)
 }
 
+/// close(2) of a descriptor that some owner elsewhere still holds, in a process which will never run that owner's drop.
+pub fn close(descriptor: impl AsFd) -> nix::Result<()> {
+    nix::unistd::close(descriptor.as_fd().as_raw_fd())
+}
+
 /// How many threads this process has. A clone is only safe from a process with one.
 pub fn thread_count() -> usize {
     std::fs::read_dir("/proc/self/task").map_or(1, Iterator::count)
@@ -296,14 +304,48 @@ pub fn receive_message(socket: BorrowedFd<'_>) -> nix::Result<(Vec<u8>, Option<O
 
 /// Waits until one of the descriptors can be read, is closed, or the time is over; gives for each whether it is ready.
 pub fn poll_readable(descriptors: &[BorrowedFd<'_>], timeout_ms: Option<u16>) -> nix::Result<Vec<bool>> {
-    use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-    let mut polled: Vec<PollFd<'_>> = descriptors.iter().map(|fd| PollFd::new(*fd, PollFlags::POLLIN)).collect();
+    let wanted: Vec<(BorrowedFd<'_>, Ready)> = descriptors.iter().map(|fd| (*fd, Ready::Read)).collect();
+    poll(&wanted, timeout_ms)
+}
+
+/// What to wait for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ready {
+    /// Something to read, or the other side is gone.
+    Read,
+    /// Room to write, or the other side is gone.
+    Write,
+}
+
+/// poll(2): gives for each descriptor whether what was waited for has come.
+pub fn poll(wanted: &[(BorrowedFd<'_>, Ready)], timeout_ms: Option<u16>) -> nix::Result<Vec<bool>> {
+    use nix::poll::{PollFd, PollFlags, PollTimeout};
+    let flags = |ready: Ready| if ready == Ready::Read { PollFlags::POLLIN } else { PollFlags::POLLOUT };
+    let mut polled: Vec<PollFd<'_>> = wanted.iter().map(|(fd, ready)| PollFd::new(*fd, flags(*ready))).collect();
     let timeout = timeout_ms.map_or(PollTimeout::NONE, PollTimeout::from);
-    match poll(&mut polled, timeout) {
-        Err(Errno::EINTR) => Ok(vec![false; descriptors.len()]),
+    match nix::poll::poll(&mut polled, timeout) {
+        Err(Errno::EINTR) => Ok(vec![false; wanted.len()]),
         Err(errno) => Err(errno),
         Ok(_) => Ok(polled.iter().map(|polled| polled.any().unwrap_or(false)).collect()),
     }
+}
+
+/// pipe2(2), close-on-exec: the end to read from and the end to write to.
+pub fn pipe() -> nix::Result<(OwnedFd, OwnedFd)> {
+    nix::unistd::pipe2(nix::fcntl::OFlag::O_CLOEXEC)
+}
+
+/// Makes reads and writes on this descriptor come back with EAGAIN instead of waiting: fcntl(2) O_NONBLOCK.
+pub fn set_nonblocking(fd: impl AsFd) -> nix::Result<()> {
+    use nix::fcntl::{FcntlArg, OFlag, fcntl};
+    let flags = OFlag::from_bits_truncate(fcntl(&fd, FcntlArg::F_GETFL)?);
+    fcntl(&fd, FcntlArg::F_SETFL(flags | OFlag::O_NONBLOCK)).map(drop)
+}
+
+/// /dev/null, for reading.
+pub fn open_null() -> nix::Result<OwnedFd> {
+    use nix::fcntl::{OFlag, open};
+    open("/dev/null", OFlag::O_RDONLY | OFlag::O_CLOEXEC, nix::sys::stat::Mode::empty())
 }
 
 /// The number of this process.
@@ -322,4 +364,22 @@ pub fn isatty(fd: impl AsFd) -> bool {
 pub fn limit_name_lookups(seconds: u64) {
     // SAFETY: called first thing by commands that talk to a registry, before any thread was started.
     unsafe { std::env::set_var("RES_OPTIONS", format!("timeout:{seconds} attempts:1")) };
+}
+
+/// Standard input, which stays open as long as the process.
+pub fn stdin() -> BorrowedFd<'static> {
+    // SAFETY: rlab never closes its standard descriptors; a missing one makes the calls on it fail, nothing worse.
+    unsafe { BorrowedFd::borrow_raw(0) }
+}
+
+/// Standard output, as [`stdin`].
+pub fn stdout() -> BorrowedFd<'static> {
+    // SAFETY: as above.
+    unsafe { BorrowedFd::borrow_raw(1) }
+}
+
+/// Standard error, as [`stdin`].
+pub fn stderr() -> BorrowedFd<'static> {
+    // SAFETY: as above.
+    unsafe { BorrowedFd::borrow_raw(2) }
 }

@@ -40,6 +40,14 @@ impl Place {
         PathBuf::from(format!("/proc/self/fd/{}", self.fd.as_raw_fd()))
     }
 
+    /// Whether it is the character device with these numbers.
+    pub fn is_device(&self, major: u64, minor: u64) -> bool {
+        fstat(&self.fd).is_ok_and(|found| {
+            SFlag::from_bits_truncate(found.st_mode) & SFlag::S_IFMT == SFlag::S_IFCHR
+                && found.st_rdev == makedev(major, minor)
+        })
+    }
+
     /// Whether it is a directory.
     pub fn is_dir(&self) -> bool {
         fstat(&self.fd).is_ok_and(|found| SFlag::from_bits_truncate(found.st_mode) & SFlag::S_IFMT == SFlag::S_IFDIR)
@@ -57,6 +65,14 @@ impl RootDir {
     /// Opens what is at `path` inside, following links, but only inside.
     pub fn resolve(&self, path: &Path) -> Result<Place> {
         let fd = self.openat(path, OFlag::O_PATH).map_err(|errno| refused(path, "O_PATH", errno))?;
+        Ok(Place { fd, inside: inside(path) })
+    }
+
+    /// Opens what is at `path`, and refuses if any part of the path is a link.
+    pub fn resolve_without_links(&self, path: &Path) -> Result<Place> {
+        let fd = self
+            .open_with(path, OFlag::O_PATH, ResolveFlag::RESOLVE_NO_SYMLINKS)
+            .map_err(|errno| refused(path, "O_PATH", errno))?;
         Ok(Place { fd, inside: inside(path) })
     }
 
@@ -151,7 +167,11 @@ impl RootDir {
     }
 
     fn openat(&self, path: &Path, flags: OFlag) -> nix::Result<OwnedFd> {
-        let resolve = ResolveFlag::RESOLVE_IN_ROOT | ResolveFlag::RESOLVE_NO_MAGICLINKS;
+        self.open_with(path, flags, ResolveFlag::empty())
+    }
+
+    fn open_with(&self, path: &Path, flags: OFlag, more: ResolveFlag) -> nix::Result<OwnedFd> {
+        let resolve = ResolveFlag::RESOLVE_IN_ROOT | ResolveFlag::RESOLVE_NO_MAGICLINKS | more;
         let how = OpenHow::new().flags(flags | OFlag::O_CLOEXEC).resolve(resolve);
         // EAGAIN: something was renamed while the kernel walked, see openat2(2); the walk may be tried again.
         for _ in 0..128 {

@@ -65,11 +65,7 @@ pub fn set_controlling_terminal(terminal: BorrowedFd<'_>) -> Result<()> {
 pub fn become_stdio(terminal: BorrowedFd<'_>) -> Result<()> {
     let number = terminal.as_raw_fd();
     for target in 0..=2 {
-        traced(
-            || Call::new("dup3").arg("oldfd", number).arg("newfd", target).arg("flags", "0"),
-            // SAFETY: descriptors 0 to 2 belong to the process as a whole; nothing in Rust owns them.
-            || Errno::result(unsafe { libc::dup3(number, target, 0) }),
-        )?;
+        super::dup3(number, target)?;
     }
     Ok(())
 }

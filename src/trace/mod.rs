@@ -5,6 +5,7 @@
 
 mod event;
 mod follow;
+pub mod probe;
 mod schema;
 mod signature;
 mod sink;
@@ -15,8 +16,12 @@ mod view;
 
 pub use event::{Actor, Call, Event, Kind, SCHEMA_VERSION};
 pub use follow::{Follower, Replay};
+pub use probe::{Probe, observe};
 pub use schema::json_schema;
 pub use signature::{Type, man_page, signature};
-pub use sink::{become_actor, call, change, current_stage, enabled, finish, note, open, pump, skip, stage, work};
+pub use sink::{
+    acting, become_actor, call, change, current_stage, enabled, finish, leave, note, open, pump, resume, silence, skip,
+    stage, witnessed, work,
+};
 pub use stage::Stage;
 pub use view::{Style, View, call_line};

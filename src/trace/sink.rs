@@ -54,6 +54,19 @@ pub fn become_actor(actor: Actor, host_pid: Option<i32>) {
     }
 }
 
+/// Tells nothing any more in this process: it is on its own from here.
+pub fn silence() {
+    ENABLED.store(false, Relaxed);
+}
+
+/// Runs `body` as the work of another part of rlab in the same process.
+pub fn acting<T>(actor: Actor, body: impl FnOnce() -> T) -> T {
+    let outer = ACTOR.swap(actor as u8, Relaxed);
+    let result = body();
+    ACTOR.store(outer, Relaxed);
+    result
+}
+
 /// Runs a stage between its `enter` and its `leave`, with the actor whose work it is.
 pub fn stage<T, E>(stage: Stage, body: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
     let outer = STAGE.swap(stage as u8, Relaxed);
@@ -64,6 +77,29 @@ pub fn stage<T, E>(stage: Stage, body: impl FnOnce() -> Result<T, E>) -> Result<
     STAGE.store(outer, Relaxed);
     pump();
     result
+}
+
+/// Goes on with a stage that another process has entered, without entering it again.
+pub fn resume(stage: Stage) {
+    STAGE.store(stage as u8, Relaxed);
+}
+
+/// Tells of a call that another process made, and ends the stage in which it made it.
+///
+/// After a successful execve(2) the process that called it is no longer ours and can't tell: its parent saw it happen.
+pub fn witnessed(stage: Stage, pid: i32, call: Call, took: Duration) {
+    let outer = STAGE.swap(stage as u8, Relaxed);
+    let made = || Kind::Call { call, ret: Some(0), errno: None, dur_ns: nanos(took) };
+    emit_as(Actor::Init, pid, made);
+    STAGE.store(outer, Relaxed);
+}
+
+/// Ends a stage that another process has entered.
+pub fn leave(stage: Stage, pid: i32, took: Duration) {
+    let outer = STAGE.swap(stage as u8, Relaxed);
+    emit_as(Actor::Init, pid, || Kind::Leave { dur_ns: nanos(took), failed: false });
+    STAGE.store(outer, Relaxed);
+    pump();
 }
 
 /// The stage this process is in.
@@ -121,6 +157,10 @@ pub fn finish() {
 }
 
 fn emit(kind: impl FnOnce() -> Kind) {
+    emit_as(actor(), PID.load(Relaxed), kind);
+}
+
+fn emit_as(actor: Actor, pid: i32, kind: impl FnOnce() -> Kind) {
     if !enabled() {
         return;
     }
@@ -129,8 +169,8 @@ fn emit(kind: impl FnOnce() -> Kind) {
         v: SCHEMA_VERSION,
         seq: sink.seq.fetch_add(1, Relaxed) + 1,
         t_ns: nanos(sink.start.elapsed()),
-        actor: actor(),
-        pid: PID.load(Relaxed),
+        actor,
+        pid,
         stage: Cow::Borrowed(current_stage().id()),
         kind: kind(),
     };
