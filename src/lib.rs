@@ -1,1 +1,5 @@
-//! rlab.
+//! rlab: a Linux container runtime whose every step can be watched.
+
+pub mod image;
+pub mod lab;
+pub mod sys;

@@ -1,0 +1,3 @@
+//! Images.
+pub mod classroom;
+pub mod digest;
