@@ -114,6 +114,11 @@ impl LayerWriter {
         done.map_err(|source| self.failed(source))
     }
 
+    /// Time of the newest thing so far: what is made up gets it, having none of its own.
+    pub fn newest_s(&self) -> u64 {
+        self.newest_s
+    }
+
     pub fn finish(self, made_by: String) -> Result<Packed> {
         let Self { path, tar, newest_s, .. } = self;
         let finish = |mut tar: tar::Builder<Hashing>| {

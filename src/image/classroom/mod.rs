@@ -3,6 +3,7 @@
 //! `lab` is packed from rlab's own binary; the others are assembled on a Debian or Ubuntu host by its own package
 //! manager. What comes out is what a registry would send: a config and layers, for the store to take in.
 mod config;
+pub mod debian;
 mod elf;
 mod error;
 pub mod lab;
