@@ -1,0 +1,2 @@
+//! Names, defaults and policy.
+pub mod config;

@@ -1,0 +1,113 @@
+//! A server of a few lines for what a well-behaved registry never does.
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpListener;
+use std::thread::JoinHandle;
+
+use super::*;
+
+/// Answers each connection with the next of some texts, and returns the requests.
+fn serve(answers: Vec<String>) -> (String, JoinHandle<Vec<String>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    let server = std::thread::spawn(move || {
+        let mut requests = Vec::new();
+        for answer in answers {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut request = String::new();
+            let mut reader = BufReader::new(stream.try_clone().unwrap());
+            while reader.read_line(&mut request).unwrap() > 2 {}
+            stream.write_all(answer.as_bytes()).unwrap();
+            requests.push(request);
+        }
+        requests
+    });
+    (address, server)
+}
+
+fn transport() -> Transport {
+    Transport::new(Duration::from_secs(2), None, Vec::new()).unwrap()
+}
+
+fn ok(body: &str) -> String {
+    format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}", body.len())
+}
+
+#[test]
+fn a_login_does_not_travel_with_a_redirect() {
+    let (storage, storage_server) = serve(vec![ok("blob")]);
+    let redirect = format!(
+        "HTTP/1.1 307 x\r\nLocation: {storage}/b?signature=secret\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+    );
+    let (registry, registry_server) = serve(vec![redirect]);
+    let transport = transport();
+    let ask = Ask {
+        authorization: Some("Bearer token".into()),
+        headers: vec![("range", "bytes=1-".into())],
+        ..Ask::get(format!("{registry}/v2/"))
+    };
+    let body = transport.send(&ask).unwrap().bytes(100).unwrap().unwrap();
+    assert_eq!(body, b"blob");
+    let (first, second) = (registry_server.join().unwrap().remove(0), storage_server.join().unwrap().remove(0));
+    assert!(first.to_lowercase().contains("authorization: bearer token"), "{first}");
+    assert!(!second.to_lowercase().contains("authorization"), "{second}");
+    assert!(second.to_lowercase().contains("range: bytes=1-"), "{second}");
+    let log = format!("{:?}", transport.take_log());
+    assert!(!log.contains("secret") && !log.contains("token"), "{log}");
+    assert!(log.contains("bytes: 4"), "{log}");
+}
+
+#[test]
+fn redirects_end_somewhere() {
+    let again = |_| "HTTP/1.1 302 x\r\nLocation: /v2/\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".to_owned();
+    let (registry, _server) = serve((0..=MAX_REDIRECTS).map(again).collect());
+    let transport = transport();
+    let result = transport.send(&Ask::get(format!("{registry}/v2/")));
+    assert!(matches!(result, Err(Wire::Protocol("it redirects without end"))));
+}
+
+#[test]
+fn secure_connections_do_not_redirect_to_open_ones() {
+    let transport = transport();
+    let redirect = |to: &str| transport.redirect("https://r.example/v2/x", to);
+    assert!(redirect("http://storage.example/x").is_err());
+    assert!(redirect("ftp://storage.example/x").is_err());
+    assert_eq!(redirect("https://storage.example/x").unwrap(), "https://storage.example/x");
+    assert_eq!(redirect("/y?z").unwrap(), "https://r.example/y?z");
+}
+
+#[test]
+fn nobody_there_is_told_from_somebody_who_is_odd() {
+    let closed = {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.local_addr().unwrap()
+    };
+    let transport = transport();
+    let ask = |url: String| Ask { knocks: true, ..Ask::get(url) };
+    let refused = transport.send(&ask(format!("http://{closed}/v2/"))).err().unwrap();
+    assert!(matches!(refused, Wire::Unreached(Unreached::Refused)), "{refused:?}");
+    let nameless = transport.send(&ask("https://registry.invalid/v2/".into())).err().unwrap();
+    assert!(matches!(nameless, Wire::Unreached(_)), "{nameless:?}");
+    let (odd, _server) = serve(vec!["SSH-2.0-OpenSSH_9.2\r\n".into()]);
+    let odd = transport.send(&ask(format!("{odd}/v2/"))).err().unwrap();
+    assert!(matches!(odd, Wire::Protocol(_) | Wire::Broken(_)), "{odd:?}");
+    assert_eq!(transport.take_log().len(), 3);
+}
+
+#[test]
+fn a_host_that_stays_silent_is_not_there() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let transport = Transport::new(Duration::from_millis(300), None, Vec::new()).unwrap();
+    let began = Instant::now();
+    let ask = Ask { knocks: true, ..Ask::get(format!("http://{}/v2/", listener.local_addr().unwrap())) };
+    let silent = transport.send(&ask).err().unwrap();
+    assert!(matches!(silent, Wire::Unreached(Unreached::TimedOut(_))), "{silent:?}");
+    assert!(began.elapsed() < Duration::from_secs(2));
+}
+
+#[test]
+fn a_body_beyond_the_limit_is_not_read() {
+    let (registry, _server) = serve(vec![ok("12345")]);
+    let transport = transport();
+    assert_eq!(transport.send(&Ask::get(format!("{registry}/"))).unwrap().bytes(4).unwrap(), None);
+}
