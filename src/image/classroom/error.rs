@@ -3,6 +3,7 @@ use std::io;
 use std::path::PathBuf;
 
 use super::elf;
+use crate::image::store;
 
 pub type Result<T> = std::result::Result<T, Error>;
 
@@ -12,6 +13,9 @@ pub enum Error {
     /// The libraries of rlab's own binary could not be told.
     #[error(transparent)]
     Elf(#[from] elf::Error),
+    /// The store did not take the image.
+    #[error(transparent)]
+    Store(#[from] store::Error),
     /// A file that goes into a layer cannot be read.
     #[error("cannot read {}: {source}", path.display())]
     Read {
@@ -94,6 +98,7 @@ impl Error {
                 Some("`apt-cache policy nginx` shows what this host's package sources offer".to_owned())
             }
             Self::Damaged { .. } => Some("run it again: the damaged file is fetched anew".to_owned()),
+            Self::Store(error) => error.hint(),
             _ => None,
         }
     }

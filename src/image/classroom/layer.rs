@@ -8,14 +8,14 @@ use std::path::{Path, PathBuf};
 
 use tar::{EntryType, Header};
 
-use super::LayerFile;
+use super::LayerArchive;
 use super::error::{Error, Result};
 use crate::image::digest::{Algorithm, Hasher};
 
 /// A finished layer, with what the image's history tells of it.
 #[derive(Debug)]
 pub struct Packed {
-    pub file: LayerFile,
+    pub file: LayerArchive,
     pub made_by: String,
     /// Time of the newest thing in it, in seconds since 1970.
     pub newest_s: u64,
@@ -128,7 +128,7 @@ impl LayerWriter {
             Ok(hashing)
         };
         let hashing = finish(tar).map_err(|source: io::Error| Error::Write { path: path.clone(), source })?;
-        let file = LayerFile { path, diff_id: hashing.hasher.finish(), size_bytes: hashing.size_bytes };
+        let file = LayerArchive { path, diff_id: hashing.hasher.finish(), size_bytes: hashing.size_bytes };
         Ok(Packed { file, made_by, newest_s })
     }
 
@@ -158,7 +158,7 @@ impl LayerWriter {
 impl Packed {
     pub fn sample(made_by: &str, newest_s: u64) -> Self {
         let diff_id = crate::image::digest::Digest::sha256(b"");
-        let file = LayerFile { path: "layer.tar".into(), diff_id, size_bytes: 0 };
+        let file = LayerArchive { path: "layer.tar".into(), diff_id, size_bytes: 0 };
         Self { file, made_by: made_by.to_owned(), newest_s }
     }
 }

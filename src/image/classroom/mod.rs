@@ -9,16 +9,18 @@ mod error;
 pub mod lab;
 mod layer;
 mod ld_cache;
+mod provide;
 
 use std::path::PathBuf;
 
 pub use error::Error;
+pub use provide::{Source, provide, source};
 
 use super::digest::Digest;
 
 /// A layer ready to be imported: a tar archive without compression, so its digest is its diffID too.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LayerFile {
+pub struct LayerArchive {
     /// Where the archive is; it belongs to the caller.
     pub path: PathBuf,
     /// Digest of the archive.
@@ -33,7 +35,7 @@ pub struct Assembled {
     /// The image config, as JSON.
     pub config_json: Vec<u8>,
     /// Bottom first.
-    pub layers: Vec<LayerFile>,
+    pub layers: Vec<LayerArchive>,
     /// Where it comes from, for people.
     pub from: String,
 }

@@ -33,7 +33,7 @@ pub fn run(args: &[OsString], out: &mut dyn Write) -> Result<u8> {
         writeln!(out, "{:>10}", size(total_bytes))?;
         out.flush()?;
     }
-    writeln!(out, "ate {}, and nobody minded", size(total_bytes))?;
+    writeln!(out, "ate {}: no limit was in the way", size(total_bytes))?;
     out.flush()?;
     std::thread::sleep(hold);
     drop(black_box(eaten));
@@ -79,7 +79,7 @@ mod tests {
     fn each_step_is_said() {
         let mut out = Vec::new();
         run(&["12m".into()], &mut out).unwrap();
-        assert_eq!(String::from_utf8(out).unwrap(), "     8 MiB\n    12 MiB\nate 12 MiB, and nobody minded\n");
+        assert_eq!(String::from_utf8(out).unwrap(), "     8 MiB\n    12 MiB\nate 12 MiB: no limit was in the way\n");
     }
 
     proptest! {

@@ -56,32 +56,37 @@ pub struct Package {
 /// apt with directories of its own, kept so that the second time nothing is fetched.
 pub struct Apt {
     dir: PathBuf,
+    /// For what is worth keeping only while the image is made.
+    scratch: PathBuf,
     lists: PathBuf,
 }
 
 impl Apt {
     /// The host's lists are read where it has some; no list of the host's is ever written.
-    pub fn new(dir: &Path) -> Result<Self> {
+    pub fn new(dir: &Path, scratch: &Path) -> Result<Self> {
         // apt reads a relative path as one below another of its directories.
-        let dir = std::path::absolute(dir).map_err(|source| Error::Write { path: dir.to_owned(), source })?;
-        for name in ["archives/partial", "lists/partial", "nothing/partial", "state"] {
-            let path = dir.join(name);
+        let absolute =
+            |path: &Path| std::path::absolute(path).map_err(|source| Error::Write { path: path.to_owned(), source });
+        let (dir, scratch) = (absolute(dir)?, absolute(scratch)?);
+        let kept = ["archives/partial", "lists/partial"].map(|name| dir.join(name));
+        let dirs = kept.into_iter().chain([scratch.join("nothing/partial")]);
+        for path in dirs {
             fs::create_dir_all(&path).map_err(|source| Error::Write { path, source })?;
         }
-        for (name, text) in [("apt.conf", CONFIG), ("state/status", "")] {
-            let path = dir.join(name);
+        for (name, text) in [("apt.conf", CONFIG), ("status", "")] {
+            let path = scratch.join(name);
             fs::write(&path, text).map_err(|source| Error::Write { path, source })?;
         }
         let own = dir.join("lists");
         // Lists fetched here are newer than the host's: they were fetched because those would not do.
         let lists = if has_packages(&own) || !has_packages(Path::new(HOST_LISTS)) { own } else { HOST_LISTS.into() };
-        Ok(Self { dir, lists })
+        Ok(Self { dir, scratch, lists })
     }
 
     /// Fetches new lists into the private directory, checked by apt against the host's keys.
     pub fn update(&mut self) -> Result<()> {
         self.lists = self.dir.join("lists");
-        self.run("update the package lists", "archives", &["update", "-qq"]).map(drop)
+        self.run("update the package lists", &self.archives(), &["update", "-qq"]).map(drop)
     }
 
     pub fn lists_are_missing(&self) -> bool {
@@ -91,7 +96,7 @@ impl Apt {
     /// These packages and all they depend on, by name.
     pub fn resolve(&self, names: &[&str]) -> Result<Vec<Package>> {
         let args = [&["install", "-qq", "-y", "--print-uris"], names].concat();
-        let said = self.run("resolve the packages", "nothing", &args)?;
+        let said = self.run("resolve the packages", &self.scratch.join("nothing"), &args)?;
         let mut packages: Vec<Package> = said.lines().filter_map(parse_uri).collect();
         packages.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(packages)
@@ -110,7 +115,7 @@ impl Apt {
         if !self.all_here(packages) {
             self.run(
                 "fetch the packages",
-                "archives",
+                &self.archives(),
                 &[&["install", "-qq", "-y", "--download-only"], names].concat(),
             )?;
         }
@@ -130,8 +135,12 @@ impl Apt {
     pub fn path(&self, package: &Package) -> PathBuf {
         match package.uri.strip_prefix("file:") {
             Some(path) => PathBuf::from(path.trim_start_matches("//")),
-            None => self.dir.join("archives").join(&package.file),
+            None => self.archives().join(&package.file),
         }
+    }
+
+    fn archives(&self) -> PathBuf {
+        self.dir.join("archives")
     }
 
     fn is_intact(&self, package: &Package) -> Result<bool> {
@@ -147,19 +156,24 @@ impl Apt {
 
     /// `archives` is the directory to look for packages in: apt names only those that are not there yet, so to be told
     /// of all it is shown an empty one.
-    fn run(&self, what: &'static str, archives: &str, args: &[&str]) -> Result<String> {
+    fn run(&self, what: &'static str, archives: &Path, args: &[&str]) -> Result<String> {
         let mut command = Command::new("apt-get");
-        command.arg("-c").arg(self.dir.join("apt.conf")).env("LC_ALL", "C").env("DEBIAN_FRONTEND", "noninteractive");
+        command
+            .arg("-c")
+            .arg(self.scratch.join("apt.conf"))
+            .env("LC_ALL", "C")
+            .env("DEBIAN_FRONTEND", "noninteractive");
+        let scratch = |name| self.scratch.join(name);
         let own = [
-            ("Dir::State", self.dir.join("state")),
-            ("Dir::State::status", self.dir.join("state/status")),
-            ("Dir::State::extended_states", self.dir.join("state/extended_states")),
+            ("Dir::State", self.scratch.clone()),
+            ("Dir::State::status", scratch("status")),
+            ("Dir::State::extended_states", scratch("extended_states")),
             ("Dir::State::lists", self.lists.clone()),
             ("Dir::Cache", self.dir.clone()),
-            ("Dir::Cache::archives", self.dir.join(archives)),
-            ("Dir::Cache::pkgcache", self.dir.join("pkgcache.bin")),
-            ("Dir::Cache::srcpkgcache", self.dir.join("srcpkgcache.bin")),
-            ("Dir::Log", self.dir.join("log")),
+            ("Dir::Cache::archives", archives.to_owned()),
+            ("Dir::Cache::pkgcache", scratch("pkgcache.bin")),
+            ("Dir::Cache::srcpkgcache", scratch("srcpkgcache.bin")),
+            ("Dir::Log", scratch("log")),
         ];
         for (key, path) in own {
             command.arg("-o").arg(format!("{key}={}", path.display()));
@@ -259,7 +273,7 @@ mod tests {
     #[test]
     fn a_damaged_file_is_not_taken_for_the_package() {
         let dir = tempfile::tempdir().unwrap();
-        let apt = Apt::new(dir.path()).unwrap();
+        let apt = Apt::new(&dir.path().join("kept"), dir.path()).unwrap();
         let mut package = parse_uri("'http://d/x' x_1_all.deb 1 -").unwrap();
         package.digest = Some(Digest::sha256(b"good"));
         assert!(!apt.is_intact(&package).unwrap());

@@ -35,10 +35,15 @@ pub fn recipe(name: &str) -> Option<&'static Recipe> {
     RECIPES.iter().find(|recipe| recipe.name == name)
 }
 
+/// Whose packages this host has: `Debian 12`.
+pub fn host_name() -> String {
+    parse_host(&fs::read_to_string("/etc/os-release").unwrap_or_default())
+}
+
 /// Assembles the image into layer files in `work_dir`. Packages are kept in `cache_dir`, which no other process may use
 /// meanwhile. `progress` is told what goes on, a line at a time.
 pub fn assemble(recipe: &Recipe, cache_dir: &Path, work_dir: &Path, progress: &dyn Fn(&str)) -> Result<Assembled> {
-    let mut apt = Apt::new(cache_dir)?;
+    let mut apt = Apt::new(cache_dir, work_dir)?;
     let stale = if apt.lists_are_missing() {
         "there are no package lists here".to_owned()
     } else {
@@ -64,7 +69,7 @@ fn build(
     work_dir: &Path,
     progress: &dyn Fn(&str),
 ) -> Result<Assembled> {
-    let host = Host::read();
+    let host = host_name();
     let mut stack = Stack { apt, host: &host, work_dir, layers: Vec::new(), etc: Vec::new(), linked: BTreeSet::new() };
     for (i, packages) in [&base, &own].into_iter().enumerate() {
         progress(&format!("unpacking layer {} of 3: {} packages", i + 1, packages.len()));
@@ -73,8 +78,7 @@ fn build(
     stack.configuration(recipe)?;
     let main = own.iter().chain(&base).find(|package| package.name == recipe.packages[0]);
     let (name, version) = main.map_or((recipe.name, ""), |package| (&package.name, &package.version));
-    let from =
-        format!("{} packages {name} {version} and {} more", host.name, (base.len() + own.len()).saturating_sub(1));
+    let from = format!("{} packages {name} {version} and {} more", host, (base.len() + own.len()).saturating_sub(1));
     let run = RunConfig {
         cmd: recipe.cmd,
         env: vec![PATH.to_owned(), format!("{}={}", recipe.version_variable, upstream(version))],
@@ -107,7 +111,7 @@ fn gather(apt: &Apt, recipe: &Recipe, progress: &dyn Fn(&str)) -> Result<Package
 /// The layers so far, bottom first.
 struct Stack<'a> {
     apt: &'a Apt,
-    host: &'a Host,
+    host: &'a str,
     work_dir: &'a Path,
     layers: Vec<Packed>,
     /// Patterns found on the way, by the place they go to.
@@ -145,7 +149,7 @@ impl Stack<'_> {
             }
         }
         let names: Vec<String> = packages.iter().map(|p| format!("{} {}", p.name, p.version)).collect();
-        self.layers.push(layer.finish(format!("{} packages: {}", self.host.name, names.join(", ")))?);
+        self.layers.push(layer.finish(format!("{} packages: {}", self.host, names.join(", ")))?);
         Ok(())
     }
 
@@ -185,25 +189,14 @@ impl recipe::Account {
     }
 }
 
-/// Whose packages they are.
-struct Host {
-    name: String,
-}
-
-impl Host {
-    fn read() -> Self {
-        Self::parse(&fs::read_to_string("/etc/os-release").unwrap_or_default())
-    }
-
-    /// `Debian 12`: the first word of the name, and the number. See os-release(5).
-    fn parse(os_release: &str) -> Self {
-        let field = |key: &str| {
-            let value = os_release.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix('='))?;
-            Some(value.trim_matches(['"', '\'']))
-        };
-        let name = field("NAME").and_then(|name| name.split(' ').next()).unwrap_or("the host's");
-        Self { name: [name, field("VERSION_ID").unwrap_or("")].join(" ").trim().to_owned() }
-    }
+/// The first word of the name, and the number. See os-release(5).
+fn parse_host(os_release: &str) -> String {
+    let field = |key: &str| {
+        let value = os_release.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix('='))?;
+        Some(value.trim_matches(['"', '\'']))
+    };
+    let name = field("NAME").and_then(|name| name.split(' ').next()).unwrap_or("the host's");
+    [name, field("VERSION_ID").unwrap_or("")].join(" ").trim().to_owned()
 }
 
 /// `7.0.15` of `5:7.0.15-1~deb12u10`: the version its makers gave it. See deb-version(7).
@@ -219,9 +212,9 @@ mod tests {
     #[test]
     fn versions_and_hosts_are_named_as_people_do() {
         assert_eq!(["5:7.0.15-1~deb12u10", "1.22.1-9", "12.4"].map(upstream), ["7.0.15", "1.22.1", "12.4"]);
-        assert_eq!(Host::parse("NAME=\"Debian GNU/Linux\"\nVERSION_ID=\"12\"\n").name, "Debian 12");
-        assert_eq!(Host::parse("NAME=Ubuntu\nVERSION_ID='24.04'").name, "Ubuntu 24.04");
-        assert_eq!(Host::parse("").name, "the host's");
+        assert_eq!(parse_host("NAME=\"Debian GNU/Linux\"\nVERSION_ID=\"12\"\n"), "Debian 12");
+        assert_eq!(parse_host("NAME=Ubuntu\nVERSION_ID='24.04'"), "Ubuntu 24.04");
+        assert_eq!(parse_host(""), "the host's");
     }
 
     #[test]
