@@ -24,6 +24,7 @@ mod process;
 pub mod rootdir;
 mod seq;
 mod terminal;
+pub mod tool;
 pub mod tree;
 
 pub use bpf::*;
