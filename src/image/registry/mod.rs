@@ -9,7 +9,9 @@ mod credentials;
 mod endpoint;
 mod error;
 mod lookup;
+mod roots;
 mod transport;
+mod wire;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -20,7 +22,8 @@ pub use error::{Error, Unreached};
 pub use transport::{Answer, Exchange};
 
 use auth::Door;
-use transport::{Ask, Transport, Wire};
+use transport::{Ask, Transport};
+use wire::Wire;
 
 /// What a client is told from above.
 #[derive(Debug)]

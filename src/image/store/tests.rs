@@ -81,7 +81,7 @@ fn removing_keeps_what_other_names_and_containers_use() {
     }
     let user =
         InUse { container: "c".into(), image: first.config.clone(), layers: vec![first.layers[1].diff_id.clone()] };
-    assert!(matches!(store.remove("one:1", false, &[user.clone()]), Err(Error::InUse { .. })));
+    assert!(matches!(store.remove("one:1", false, std::slice::from_ref(&user)), Err(Error::InUse { .. })));
     let removed = store.remove("one:1", true, &[user]).unwrap();
     assert_eq!((removed.untagged, removed.images), (vec!["one:1".to_owned()], vec![first.config.clone()]));
     assert!(removed.layers.is_empty() && removed.blob_bytes > 0);

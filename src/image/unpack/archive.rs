@@ -310,7 +310,7 @@ impl<R: BufRead> Archive<R> {
 
     fn old_gnu_sparse(&mut self, header: &Header, pax: &Records) -> Result<SparseMap, Error> {
         const BAD: &str = "a sparse map cannot be read";
-        let gnu = header.as_gnu().ok_or_else(|| self.bad(BAD))?.clone();
+        let gnu = header.as_gnu().ok_or_else(|| self.bad(BAD))?;
         let real_size_bytes = gnu.real_size().map_err(|_| self.bad(BAD))?;
         let mut pieces = Vec::new();
         let mut take = |found: &[tar::GnuSparseHeader]| {

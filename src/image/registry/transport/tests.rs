@@ -5,6 +5,7 @@ use std::net::TcpListener;
 use std::thread::JoinHandle;
 
 use super::*;
+use crate::image::registry::error::Unreached;
 
 /// Answers each connection with the next of some texts, and returns the requests.
 fn serve(answers: Vec<String>) -> (String, JoinHandle<Vec<String>>) {
