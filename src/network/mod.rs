@@ -17,6 +17,8 @@ mod resolv;
 mod resource;
 mod rules;
 mod subnet;
+#[cfg(test)]
+mod tests;
 
 pub use error::{Error, Result};
 pub use hosts::{ExtraHost, ExtraHostError, parse_extra_host};
