@@ -10,6 +10,7 @@ use super::platform::Platform;
 use super::progress::{Progress, Silent};
 use super::pull::{Outcome, PullReport, pull};
 use super::reference::Reference;
+use super::registry::tests as scripted;
 use super::registry::{self, Client, Hosts, Logins, Settings};
 use super::resolve::{Resolved, resolve};
 use super::store::{ImageRecord, Provenance, Store};
@@ -23,7 +24,7 @@ mod fixture;
 
 use fixture::{Layout, Recipe, Registry, missing};
 
-const PROGRAMS: [&str; 5] = ["docker-registry", "skopeo", "umoci", "htpasswd", "getfattr"];
+const PROGRAMS: [&str; 6] = ["docker-registry", "skopeo", "umoci", "htpasswd", "getfattr", "openssl"];
 
 macro_rules! needs_registry {
     () => {
@@ -151,6 +152,67 @@ fn a_login_opens_a_closed_registry_and_its_absence_is_told() {
     let missing = reference(&registry, "lab/small:2");
     let error = take_in(&store, &client, &missing).unwrap_err();
     assert!(matches!(error, Error::Registry(registry::Error::NotFound { .. })), "{error}");
+}
+
+#[test]
+fn a_registry_with_its_own_authority_is_believed_only_with_its_certificate() {
+    needs_registry!();
+    let layout = Layout::build(&Recipe { layers: &["echo x > y"], config: &[] });
+    let registry = Registry::start_tls();
+    registry.push(&layout.path(), "latest", "lab/small:1");
+    let name = reference(&registry, "lab/small:1");
+    let root = tempfile::tempdir().unwrap();
+    let store = Store::open(root.path()).unwrap();
+    let error = take_in(&store, &client(Settings::default()), &name).unwrap_err();
+    assert!(!error.is_unreachable(), "{error}");
+    let cacert = Some(registry.authority());
+    let (resolved, ..) = take_in(&store, &client(Settings { cacert, ..Settings::default() }), &name).unwrap();
+    assert!(resolved.source.base.starts_with("https://"));
+}
+
+#[test]
+fn a_connection_that_breaks_in_the_middle_of_a_blob_is_taken_up_again() {
+    let bytes = "0123456789".repeat(10);
+    let broken = "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n".to_owned() + &bytes[..40];
+    let rest = scripted::answer("206 x", "Content-Range: bytes 40-99/100\r\n", &bytes[40..]);
+    let ignorant = scripted::ok(&bytes);
+    for second in [rest, ignorant] {
+        let (address, server) = scripted::serve(vec![broken.clone(), second]);
+        let root = tempfile::tempdir().unwrap();
+        let store = Store::open(root.path()).unwrap();
+        let digest = super::digest::Digest::sha256(bytes.as_bytes());
+        let descriptor = Descriptor {
+            media_type: "x".into(),
+            digest: digest.clone(),
+            size_bytes: 100,
+            platform: None,
+            annotations: None,
+        };
+        let stop = std::sync::atomic::AtomicBool::new(false);
+        let source = scripted::source(&address);
+        let client = client(Settings::default());
+        super::download::blob(&store.lease().unwrap(), &client, &source, &descriptor, &Silent, &stop).unwrap();
+        assert_eq!(store.read_blob(&digest).unwrap(), bytes.as_bytes());
+        let requests = server.join().unwrap();
+        assert!(!requests[0].to_lowercase().contains("range:"), "{}", requests[0]);
+        assert!(requests[1].to_lowercase().contains("range: bytes=40-"), "{}", requests[1]);
+    }
+}
+
+#[test]
+fn a_blob_without_end_is_cut_off_at_the_promised_size() {
+    let (address, _server) = scripted::serve(vec![scripted::ok(&"x".repeat(5000))]);
+    let root = tempfile::tempdir().unwrap();
+    let store = Store::open(root.path()).unwrap();
+    let digest = super::digest::Digest::sha256(b"x");
+    let (media_type, size_bytes) = ("x".to_owned(), 1);
+    let descriptor = Descriptor { media_type, digest: digest.clone(), size_bytes, platform: None, annotations: None };
+    let stop = std::sync::atomic::AtomicBool::new(false);
+    let (source, client) = (scripted::source(&address), client(Settings::default()));
+    let error =
+        super::download::blob(&store.lease().unwrap(), &client, &source, &descriptor, &Silent, &stop).unwrap_err();
+    assert!(matches!(error, Error::Registry(registry::Error::SizeMismatch { .. })), "{error}");
+    assert_eq!(std::fs::metadata(store.ingest_path(&digest)).unwrap().len(), 0);
 }
 
 #[test]

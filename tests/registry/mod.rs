@@ -15,6 +15,14 @@ pub const USER: &str = "student";
 /// Its password.
 pub const PASSWORD: &str = "not-a-secret";
 
+/// Makes an authority and a certificate for loopback.
+const CERTIFICATES: &str = "
+    openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=lab -keyout ca.key -out ca.pem
+    openssl req -newkey rsa:2048 -nodes -subj /CN=127.0.0.1 -keyout host.key -out host.csr
+    printf 'subjectAltName=IP:127.0.0.1\\nbasicConstraints=CA:FALSE\\n' > extensions
+    openssl x509 -req -in host.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -extfile extensions -out host.pem
+";
+
 /// A running registry.
 pub struct Registry {
     process: Child,
@@ -42,6 +50,15 @@ pub fn missing(programs: &[&str]) -> bool {
 impl Registry {
     /// Starts one, open or behind basic auth.
     pub fn start(auth: bool) -> Self {
+        Self::start_with(auth, false)
+    }
+
+    /// Starts one that speaks TLS, with an authority of its own.
+    pub fn start_tls() -> Self {
+        Self::start_with(false, true)
+    }
+
+    fn start_with(auth: bool, tls: bool) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let host = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
         let mut config = format!(
@@ -52,6 +69,12 @@ impl Registry {
             let users = directory.path().join("users");
             run(Command::new("htpasswd").args(["-cbB"]).arg(&users).args([USER, PASSWORD]));
             config += &format!("auth: {{htpasswd: {{realm: lab, path: {}}}}}\n", users.display());
+        }
+        if tls {
+            let folder = directory.path().display();
+            run(Command::new("sh").args(["-ec", CERTIFICATES]).current_dir(directory.path()));
+            config = config.trim_end_matches("}\n").to_owned();
+            config += &format!(", tls: {{certificate: {folder}/host.pem, key: {folder}/host.key}}}}\n");
         }
         let path = directory.path().join("config.yml");
         fs::write(&path, config).unwrap();
@@ -75,6 +98,11 @@ impl Registry {
             assert!(Instant::now() < deadline, "docker-registry does not listen at {address}");
             std::thread::sleep(Duration::from_millis(20));
         }
+    }
+
+    /// The certificate of the authority that signed the host's.
+    pub fn authority(&self) -> PathBuf {
+        self.directory.path().join("ca.pem")
     }
 
     /// Copies an image out of an OCI layout into the registry.

@@ -117,8 +117,8 @@ impl Client {
                         mirror_of: endpoint.mirror_of.clone(),
                     });
                 }
-                // Nobody there speaks any scheme.
-                Err(error @ Error::Unreachable { .. }) => return Err(error),
+                // Nobody is there, for any scheme; unless somebody answered to the one before.
+                Err(error @ Error::Unreachable { .. }) => return Err(failure.unwrap_or(error)),
                 Err(error) => failure = failure.or(Some(error)),
             }
         }
@@ -239,3 +239,6 @@ fn message(answer: Answer<'_>) -> String {
     // One line, without what could move a terminal's cursor.
     words.unwrap_or("no reason given").chars().filter(|c| !c.is_control()).take(200).collect()
 }
+
+#[cfg(test)]
+pub mod tests;
