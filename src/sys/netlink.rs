@@ -7,7 +7,7 @@
 mod read;
 mod spell;
 
-pub use read::{Address, Link, Route};
+pub use read::Link;
 
 use super::{Result, traced};
 use crate::trace::Call;
