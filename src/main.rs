@@ -1,9 +1,7 @@
-//! rlab.
+//! The entry: which of rlab's parts is asked for.
 
-fn main() -> std::process::ExitCode {
-    let args: Vec<String> = std::env::args().collect();
-    match args.get(1).map(String::as_str) {
-        Some("port-proxy") => rlab::port_proxy(&args[2..]).into(),
-        _ => std::process::ExitCode::SUCCESS,
-    }
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    rlab::main(std::env::args_os().collect())
 }

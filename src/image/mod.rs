@@ -11,6 +11,7 @@
 //! A [`store::Lease`] is held throughout, so that nothing is removed in between. Nothing here prints or traces: the
 //! engine tells the story from the reports.
 
+pub mod classroom;
 pub mod config;
 pub mod digest;
 mod download;
