@@ -23,7 +23,7 @@ mod tests;
 pub use error::{Error, Result};
 pub use hosts::{ExtraHost, ExtraHostError, parse_extra_host};
 pub use ports::{PortError, Protocol, PublishedPort, parse as parse_published};
-pub use proxy::proxy_main;
+pub use proxy::{COMMAND as PROXY_COMMAND, proxy_main};
 pub use resolv::{Dns, Source as DnsSource};
 pub use resource::Resource;
 

@@ -23,7 +23,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 /// The hidden command by which rlab runs itself as the proxy.
-const COMMAND: &str = "port-proxy";
+pub const COMMAND: &str = "port-proxy";
 
 /// How long a killed process may take to be gone.
 const KILL_WAIT_MS: u16 = 5000;
