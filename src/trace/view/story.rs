@@ -1,6 +1,6 @@
 //! The story: a block a stage that a student can read in ten seconds.
 
-use super::layout::{call, changed, columns, dim, labelled, rule, sentences};
+use super::layout::{call, changed, columns, dim, labelled, rule, sentences, shortened};
 use super::value::{named_arguments, span, spelt};
 use super::work::rows;
 use super::{Block, Style};
@@ -9,12 +9,12 @@ use crate::trace::signature::{Type, object_type, signature};
 use crate::trace::texts::{StageText, english};
 use serde_json::Value;
 
-/// How many calls of one name are shown in full, and how many calls in all; the rest is counted. `--explain=calls` has
-/// every one.
-const CALLS_OF_A_NAME: usize = 2;
-const CALLS: usize = 6;
-/// How many rows of a table are shown.
-const ROWS: usize = 10;
+/// How many calls a block shows; `--explain=calls` has every one.
+const CALLS: usize = 3;
+/// How many changes a block shows; `--explain=json` has every one.
+const CHANGES: usize = 6;
+/// Calls that prepare others or look around. They are shown when nothing else is there.
+const MINOR: [&str; 7] = ["openat", "openat2", "chdir", "fchdir", "umask", "close_range", "dup3"];
 
 /// What is said while the program runs: the one sentence that can't wait for the stage's end.
 pub fn running(event: &Event, style: &Style) -> String {
@@ -33,7 +33,7 @@ pub fn block(block: &Block, style: &Style) -> String {
     let mut out = rule(&format!("{} {}", block.number, block.stage), &ending(block, failed, style), failed, style);
     if let Some(reason) = skipped(block) {
         let reason = english().skips.get(reason).map_or(reason, String::as_str);
-        return out + &sentences(reason, style) + "\n";
+        return out + &dim(&sentences(reason, style), style) + "\n";
     }
     if let Some(text) = stage {
         out += &sentences(&format!("{} {}", text.what.trim(), text.why.trim()), style);
@@ -41,16 +41,14 @@ pub fn block(block: &Block, style: &Style) -> String {
     for note in notes(block) {
         out += &sentences(&note, style);
     }
-    for part in [rows(&block.events, style), calls(&block.events, failed, style), changes(&block.events, style)] {
-        if !part.is_empty() {
-            out.push('\n');
-            out += &part;
-        }
+    let details = rows(&block.events, style) + &calls(&block.events, failed, style) + &changes(&block.events, style);
+    if !details.is_empty() {
+        out.push('\n');
+        out += &details;
     }
     if let Some(text) = stage
         && !failed
     {
-        out.push('\n');
         out += &dim(&deeper(text, style), style);
     }
     out + "\n"
@@ -96,33 +94,53 @@ fn notes(block: &Block) -> Vec<String> {
     notes.collect()
 }
 
-/// The calls, aligned. Many calls of one name are shown by their first ones and a count; what failed is always shown.
+type Told<'a> = (&'a Call, Option<i64>, Option<&'a str>);
+
+/// The calls, aligned. The first of each name is shown, as far as there is room, and the one that failed.
 fn calls(events: &[Event], failed: bool, style: &Style) -> String {
-    let all: Vec<(&Call, Option<i64>, Option<&str>)> = events
+    let all: Vec<Told<'_>> = events
         .iter()
         .filter_map(|event| match &event.kind {
             Kind::Call { call, ret, errno, .. } => Some((call, *ret, errno.as_deref())),
             _ => None,
         })
         .collect();
-    let width = all.iter().map(|(call, ..)| call.name.len()).max().unwrap_or(0);
-    let (mut out, mut shown, mut hidden) = (String::new(), 0, 0);
-    for (at, (what, ret, errno)) in all.iter().enumerate() {
-        let before = all[..at].iter().filter(|(other, ..)| other.name == what.name).count();
-        let last_of_failure = failed && at + 1 == all.len();
-        if !last_of_failure && (before >= CALLS_OF_A_NAME || shown >= CALLS) {
-            hidden += 1;
-            continue;
-        }
-        shown += 1;
+    let shown = chosen(&all, failed);
+    let width = shown.iter().map(|at| all[*at].0.name.len()).max().unwrap_or(0);
+    let mut out = String::new();
+    for (what, ret, errno) in shown.iter().map(|at| &all[*at]) {
         let name = format!("{:<width$}", what.name);
-        out += &call(&name, &named_arguments(what), &result(&what.name, *ret, *errno), errno.is_some(), style);
+        let arguments: Vec<String> = named_arguments(what).iter().map(|text| shortened(text)).collect();
+        out += &call(&name, &arguments, &result(&what.name, *ret, *errno), errno.is_some(), style);
     }
+    let hidden = all.len() - shown.len();
     if hidden > 0 {
         out +=
-            &dim(&sentences(&format!("and {hidden} more {}: --explain=calls", plural(hidden, "call")), style), style);
+            &dim(&sentences(&format!("and {hidden} more {} (--explain=calls)", plural(hidden, "call")), style), style);
     }
     out
+}
+
+/// Which calls are shown: first of each name, those that change something before those that prepare; in their order.
+fn chosen(all: &[Told<'_>], failed: bool) -> Vec<usize> {
+    let first = |at: &usize| !all[..*at].iter().any(|(other, ..)| other.name == all[*at].0.name);
+    let refused = |at: &usize| all[*at].2.is_some();
+    let minor = |at: &usize| MINOR.contains(&all[*at].0.name.as_ref());
+    let mut chosen: Vec<usize> = Vec::new();
+    if failed && let Some(last) = (0..all.len()).rev().find(refused) {
+        chosen.push(last);
+    }
+    let by_weight: [&dyn Fn(&usize) -> bool; 3] =
+        [&|at| first(at) && !minor(at) && !refused(at), &|at| !minor(at) && !refused(at), &|at| !refused(at)];
+    for wanted in by_weight {
+        for at in (0..all.len()).filter(wanted) {
+            if chosen.len() < CALLS && !chosen.contains(&at) {
+                chosen.push(at);
+            }
+        }
+    }
+    chosen.sort_unstable();
+    chosen
 }
 
 fn plural(count: usize, word: &str) -> String {
@@ -144,19 +162,18 @@ fn changes(events: &[Event], style: &Style) -> String {
     for event in events {
         if let Kind::Change { object, key, before, after } = &event.kind {
             let sort = object_type(object, key);
-            let name = if key.is_empty() { object.to_string() } else { key.clone() };
-            rows.push(vec![name, reading(sort, before), reading(sort, after)]);
+            let name = if key.is_empty() { object.to_string() } else { shortened(key) };
+            rows.push(vec![name, reading(sort, before), "→".to_owned(), reading(sort, after)]);
         }
     }
     if rows.is_empty() {
         return String::new();
     }
-    let more = rows.len().saturating_sub(ROWS);
-    rows.truncate(ROWS);
-    rows.insert(0, vec![String::new(), "before".to_owned(), "after".to_owned()]);
+    let more = rows.len().saturating_sub(CHANGES);
+    rows.truncate(CHANGES);
     let mut out = changed(&columns(rows, style), style);
     if more > 0 {
-        out += &dim(&sentences(&format!("and {more} more: --explain=json"), style), style);
+        out += &dim(&sentences(&format!("and {more} more {} (--explain=json)", plural(more, "change")), style), style);
     }
     out
 }
@@ -164,7 +181,14 @@ fn changes(events: &[Event], style: &Style) -> String {
 fn reading(sort: Type, value: &Value) -> String {
     match value {
         Value::Null => "—".to_owned(),
-        Value::String(text) => text.clone(),
+        Value::String(text) => shortened(text),
+        // A structure is told by its values: what they are is clear from the name before them.
+        Value::Object(fields) => {
+            let values = fields.iter().map(|(name, value)| {
+                format!("{name} {}", value.as_str().map_or_else(|| value.to_string(), str::to_owned))
+            });
+            values.collect::<Vec<_>>().join(", ")
+        }
         other => spelt(sort, other),
     }
 }

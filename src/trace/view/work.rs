@@ -6,6 +6,9 @@ use super::value::{bytes, span};
 use crate::trace::event::{Event, Kind};
 use serde_json::{Map, Value};
 
+/// How many rows of one kind of work are shown.
+const ROWS: usize = 9;
+
 /// The rows of all bulk work of a stage, work of one name in one table.
 pub fn rows(events: &[Event], style: &Style) -> String {
     let mut tables: Vec<(&str, Vec<Vec<String>>)> = Vec::new();
@@ -19,6 +22,7 @@ pub fn rows(events: &[Event], style: &Style) -> String {
         }
     }
     let render = |(_, rows): (&str, Vec<Vec<String>>)| {
+        let rows = if rows.len() > ROWS { telling(rows) } else { rows };
         // A single cell is a line of text, not a column: it may be as long as a rule of a firewall.
         if rows.iter().all(|row| row.len() == 1) {
             return rows.iter().map(|row| sentences(&row[0], style)).collect();
@@ -26,6 +30,19 @@ pub fn rows(events: &[Event], style: &Style) -> String {
         columns(rows, style)
     };
     tables.into_iter().map(render).collect()
+}
+
+/// Firewall rules say what happens; the tables and chains they hang in are many and say little.
+fn telling(rows: Vec<Vec<String>>) -> Vec<Vec<String>> {
+    let (rules, rest): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| row[0].starts_with("add rule"));
+    let all = rules.len() + rest.len();
+    let mut shown: Vec<Vec<String>> = if rules.is_empty() { rest } else { rules };
+    shown.truncate(ROWS - 1);
+    let hidden = all - shown.len();
+    let mut more = vec![format!("and {hidden} more (--explain=json)")];
+    more.resize(shown[0].len(), String::new());
+    shown.push(more);
+    shown
 }
 
 struct Fields<'a> {
@@ -79,8 +96,11 @@ fn row(work: &str, fields: &Fields<'_>) -> Vec<String> {
             fields.bytes("bytes"),
             fields.span("dur_ns"),
         ],
+        "bundle" => vec![fields.text("path"), fields.text("args"), fields.text("user")],
         "blob" => {
-            let came = if fields.with.contains_key("bytes") {
+            let came = if fields.with.contains_key("came") {
+                fields.text("came")
+            } else if fields.with.contains_key("bytes") {
                 format!("{} in {}", fields.bytes("bytes"), fields.span("dur_ns"))
             } else {
                 "already here".to_owned()
