@@ -113,6 +113,7 @@ fn row(work: &str, fields: &Fields<'_>) -> Vec<String> {
         "check" => vec![fields.text("what"), fields.digest("digest"), fields.text("verdict")],
         "layer" => vec![fields.text("name"), fields.digest("diff_id"), layer_size(fields), fields.text("verdict")],
         "rules" => vec![fields.text("rule")],
+        "port_proxy" => vec![format!("process {}: {}", fields.text("pid"), fields.text("command"))],
         _ => vec![
             fields.with.iter().map(|(name, _)| format!("{name}={}", fields.text(name))).collect::<Vec<_>>().join("  "),
         ],
