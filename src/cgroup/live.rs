@@ -252,6 +252,30 @@ fn controllers_of_v2_are_handed_down() {
     }
 }
 
+/// In a container the top that can be seen is a group like any other, with everyone in it.
+#[test]
+fn a_group_that_holds_processes_hands_nothing_down() {
+    let Some(layout) = layout().map(|layout| layout.only(Version::V2)) else { return };
+    let Some(unified) = layout.unified() else { return skip("no cgroup v2") };
+    let outer = unified.base.join(format!("{PARENT}-outer-{}", sys::getpid()));
+    sys::mkdir(&outer, 0o755).unwrap();
+    let container = Cleared(Cgroup::at(&outer));
+    let inhabitant = Waiting::to_run(":");
+    container.0.join(inhabitant.pid()).unwrap();
+    // As if it had been given pids: the answer must come before the kernel is asked.
+    let mut asked = plan(&path_of("inner"), None, &layout.seen_from(&outer)).unwrap();
+    asked.required = vec!["pids".to_owned()];
+    let refused = asked.create().unwrap_err();
+    assert!(refused.to_string().ends_with("it holds processes itself"), "{refused}");
+    assert!(refused.hint().is_some_and(|hint| hint.starts_with("cgroup v2 wants processes at the ends")));
+
+    (asked.required, asked.welcome) = (vec![], vec!["pids".to_owned()]);
+    let group = Cleared(asked.create().unwrap());
+    let child = Waiting::to_run(":");
+    group.0.join(child.pid()).unwrap();
+    assert_eq!(group.0.processes(), [child.pid()]);
+}
+
 /// The journal may name a group that was never made, and its text must be readable after an upgrade.
 #[test]
 fn a_group_written_down_can_be_cleared_by_its_text() {
