@@ -114,6 +114,18 @@ fn a_group_is_made_entered_read_back_emptied_and_removed() {
     group.0.remove().unwrap();
 }
 
+/// Otherwise the limits of whoever started rlab would count for its containers too.
+#[test]
+fn groups_are_made_at_the_top_of_each_hierarchy() {
+    use std::os::unix::fs::MetadataExt;
+    let Some(layout) = layout() else { return };
+    for hierarchy in layout.hierarchies() {
+        let device = |path: &Path| std::fs::metadata(path).unwrap().dev();
+        let above = hierarchy.base.parent().unwrap();
+        assert_ne!(device(&hierarchy.base), device(above), "{} is no mount point", hierarchy.base.display());
+    }
+}
+
 #[test]
 fn more_memory_than_the_limit_is_the_end() {
     let Some(layout) = layout() else { return };
