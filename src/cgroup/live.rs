@@ -207,6 +207,17 @@ fn a_refused_write_leaves_nothing_behind() {
     assert!(plan.cgroup().unwrap().directories().all(|directory| !directory.exists()));
 }
 
+#[test]
+fn a_file_that_does_not_exist_is_left_out_only_for_what_nobody_asked() {
+    let Some(layout) = layout() else { return };
+    let mut plan = planned("missing", json!({"pids": {"limit": 7}}), &layout);
+    plan.writes[0].file = "pids.no_such_file".to_owned();
+    let error = plan.create().unwrap_err();
+    assert!(error.hint().is_some_and(|hint| hint.contains("no such file")), "{error}");
+    plan.writes[0].skippable = true;
+    Cleared(plan.create().unwrap());
+}
+
 /// Opening a device in the group: dd reads one byte from one and writes it to another.
 fn copies(group: &Cgroup, from: &str, to: &str) -> bool {
     let mut child = Waiting::to_run(&format!("exec dd bs=1 count=1 if={from} of={to} conv=notrunc"));
