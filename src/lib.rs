@@ -1,6 +1,11 @@
 //! rlab: a Linux container runtime whose every step can be watched.
+//!
+//! The modules mirror the parts of the Docker world, see the table in the README; each may use only those after it.
 
-pub mod engine;
-pub mod image;
+mod engine;
+mod image;
 pub mod lab;
-pub mod sys;
+mod network;
+mod runtime;
+mod sys;
+mod trace;

@@ -1,0 +1,144 @@
+//! The process that listens on the published ports, as docker-proxy does.
+//!
+//! Address translation alone can't serve `localhost`: a packet from 127.0.0.1 must not leave by another link. And a
+//! port that is listened on is taken for everyone, so that a second container fails at once and by name, instead of
+//! stealing connections by a rule.
+
+mod holder;
+mod serve;
+
+pub use serve::proxy_main;
+
+use super::error::{Error, Result};
+use super::ports::{Protocol, PublishedPort};
+use super::resource::Resource;
+use crate::{sys, trace};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use std::io::{BufRead, BufReader, Write};
+use std::net::{IpAddr, Ipv4Addr};
+use std::os::fd::AsFd;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+/// The hidden command by which rlab runs itself as the proxy.
+pub const COMMAND: &str = "port-proxy";
+
+/// How long a killed process may take to be gone.
+const KILL_WAIT_MS: u16 = 5000;
+
+/// What the proxy says once, on its standard output.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Report {
+    /// Everything is bound: the host's ports, in the order of the arguments.
+    Bound(Vec<u16>),
+    /// The first that could not be bound.
+    Refused { ip: IpAddr, port: u16, protocol: Protocol, errno: i32 },
+}
+
+/// Starts the proxy and gives back the host's ports, in order.
+///
+/// It serves only once it is on the undo list: until then it waits for a byte, and ends when that never comes. So a
+/// rlab that is killed in between leaves no process behind.
+pub fn start(
+    program: &Path,
+    ports: &[PublishedPort],
+    ip: Ipv4Addr,
+    record: &mut dyn FnMut(Resource) -> std::io::Result<()>,
+) -> Result<Vec<u16>> {
+    let args = arguments(ports, ip);
+    let mut child = spawn(program, &args).map_err(|source| Error::Records { path: program.to_owned(), source })?;
+    let bound = match report(&mut child) {
+        Some(Report::Bound(bound)) => bound,
+        refused => {
+            // It has ended, or is about to.
+            let _status = child.wait();
+            return Err(refusal(refused));
+        }
+    };
+    let pid = i32::try_from(child.id()).unwrap_or_default();
+    let start_ticks = start_ticks(pid).ok_or(Error::ProxyEnded)?;
+    record(Resource::Proxy { pid, start_ticks }).map_err(Error::Journal)?;
+    if let Some(mut stdin) = child.stdin.take() {
+        stdin.write_all(b"\n").map_err(|_gone| Error::ProxyEnded)?;
+    }
+    trace::work("port_proxy", || json!({ "pid": pid, "argv": args }));
+    Ok(bound)
+}
+
+/// Ends the proxy, if the process of that number is still the one that was started.
+pub fn stop(pid: i32, start_ticks: u64) -> Result<()> {
+    // The descriptor first: from here on it names this very process, whatever happens to the number.
+    let Ok(pidfd) = sys::pidfd_open(pid) else { return Ok(()) };
+    if self::start_ticks(pid) != Some(start_ticks) {
+        return Ok(());
+    }
+    match sys::pidfd_send_signal(pidfd.as_fd(), pid, 9) {
+        Err(error) if error.errno == sys::Errno::ESRCH as i32 => return Ok(()),
+        other => other?,
+    }
+    // Until it is gone it holds the ports, and the next container would be refused.
+    let _late = sys::poll_readable(&[pidfd.as_fd()], Some(KILL_WAIT_MS));
+    // When this is another process than the one that started it, init collects it.
+    let _not_our_child = sys::wait(pid, false);
+    Ok(())
+}
+
+/// `tcp any:8080 172.30.0.2:80` for each port.
+fn arguments(ports: &[PublishedPort], ip: Ipv4Addr) -> Vec<String> {
+    let mut args = vec![COMMAND.to_owned()];
+    for port in ports {
+        let host = match port.host_ip {
+            None => "any".to_owned(),
+            Some(IpAddr::V6(ip)) => format!("[{ip}]"),
+            Some(IpAddr::V4(ip)) => ip.to_string(),
+        };
+        let host_ports = match port.host_ports {
+            None => "0".to_owned(),
+            Some((first, last)) if first == last => first.to_string(),
+            Some((first, last)) => format!("{first}-{last}"),
+        };
+        args.extend([
+            port.protocol.name().to_owned(),
+            format!("{host}:{host_ports}"),
+            format!("{ip}:{}", port.container_port),
+        ]);
+    }
+    args
+}
+
+fn spawn(program: &Path, args: &[String]) -> std::io::Result<Child> {
+    Command::new(program)
+        .arg0("rlab")
+        .args(args)
+        .current_dir("/")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        // Not in the terminal's foreground: Ctrl-C is the container's, and the teardown ends the proxy in its turn.
+        .process_group(0)
+        .spawn()
+}
+
+fn report(child: &mut Child) -> Option<Report> {
+    let mut line = String::new();
+    BufReader::new(child.stdout.take()?).read_line(&mut line).ok()?;
+    serde_json::from_str(&line).ok()
+}
+
+fn refusal(report: Option<Report>) -> Error {
+    let Some(Report::Refused { ip, port, protocol, errno }) = report else { return Error::ProxyEnded };
+    if errno == sys::Errno::EADDRINUSE as i32 {
+        return Error::PortTaken { ip, port, protocol, holder: holder::find(port, protocol) };
+    }
+    Error::Listen { ip, port, protocol, errno }
+}
+
+/// When a process began: field 22 of /proc/PID/stat. The name before it may hold spaces and brackets.
+fn start_ticks(pid: i32) -> Option<u64> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let (_, after_name) = stat.rsplit_once(')')?;
+    after_name.split_whitespace().nth(19)?.parse().ok()
+}

@@ -1,0 +1,144 @@
+//! `create`: from a bundle to a process that waits at the threshold of its program.
+
+use super::error::Error;
+use super::init::{self, Inherited};
+use super::plan::Plan;
+use super::stage::{self, cgroup as cgroup_stage, namespaces};
+use super::state::{RuntimeState, start_time};
+use super::{parent, sync};
+use crate::cgroup;
+use crate::sys;
+use crate::trace::{self, Stage};
+use oci_spec::runtime::Spec;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::path::{Path, PathBuf};
+
+/// How the container's tree becomes `/`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EnterRoot {
+    /// pivot_root(2), the host's tree is let go of.
+    PivotRoot,
+    /// chroot(2), it is only out of sight: a teaching choice.
+    Chroot,
+}
+
+/// What a caller decides beside the bundle.
+pub struct CreateOptions {
+    /// The container's id.
+    pub id: String,
+    /// How to enter the tree.
+    pub enter_root: EnterRoot,
+    /// Whether process 1 is a reaper and the program its child.
+    pub init: bool,
+    /// The program's standard input, output and error, when there is no terminal.
+    pub stdio: Stdio,
+}
+
+/// Descriptors for standard input, output and error. A missing one stays what rlab's own is.
+#[derive(Default)]
+pub struct Stdio {
+    /// In order: input, output, error.
+    pub ends: [Option<OwnedFd>; 3],
+    /// The container's user, who may want to open them again by /dev/stdout.
+    pub owner: (u32, u32),
+}
+
+impl Stdio {
+    /// dup3(2) of each onto its number.
+    pub fn install(&self) -> sys::Result<()> {
+        for (number, end) in (0..).zip(&self.ends) {
+            let Some(end) = end else { continue };
+            if self.owner != (0, 0) {
+                // nginx's log is a link to /dev/stdout: opening that again asks for rights on the pipe itself.
+                sys::fchown(end, self.owner.0, self.owner.1)?;
+            }
+            sys::dup3(end.as_raw_fd(), number)?;
+        }
+        Ok(())
+    }
+}
+
+/// A container that was created and not yet started.
+pub struct Created {
+    /// Its first process, as the host numbers it.
+    pub pid: i32,
+    /// Stands for that process.
+    pub pidfd: OwnedFd,
+    /// The outer end of its terminal, if it has one.
+    pub console: Option<OwnedFd>,
+    /// Its control groups.
+    pub cgroup: cgroup::Cgroup,
+    pub(super) socket: OwnedFd,
+    pub(super) fifo: PathBuf,
+    pub(super) exec: trace::Call,
+}
+
+/// Makes the container of the bundle at `bundle`, keeping the runtime's own files in `dir`.
+///
+/// Errors leave nothing running; what was made is in the record that [`super::delete`] works from.
+pub fn create(bundle: &Path, dir: &Path, options: CreateOptions) -> Result<Created, Error> {
+    let spec = load(bundle)?;
+    let plan = Plan::new(&spec, bundle, &options, cgroup::Layout::detect()?)?;
+    let mut state =
+        RuntimeState { id: options.id, bundle: bundle.to_owned(), process: None, cgroup: Some(plan.cgroup.cgroup()) };
+    state.save(dir)?; // before the first thing is made: what isn't written down can't be taken away
+    let group = trace::stage(Stage::Cgroup, || cgroup_stage::apply(&plan.cgroup))?;
+    let fifo = make_fifo(dir)?;
+    let (ours, theirs) = sys::message_pair().map_err(|errno| refused("socketpair", errno as i32))?;
+    let inherited = Inherited { socket: theirs, fifo: sys::open_path(&fifo).map_err(named)?, stdio: options.stdio };
+    let (pid, pidfd) = trace::stage(Stage::Namespaces, || {
+        let (pid, pidfd) = spawn(&plan, inherited, &ours)?;
+        state.process = start_time(pid).map(|time| (pid, time));
+        state.save(dir)?;
+        cgroup_stage::join(&group, pid)?;
+        sync::send(std::os::fd::AsFd::as_fd(&ours), &sync::ToInit::Go { pid }, None);
+        parent::expect_joined(&ours, pid)?;
+        namespaces::tell(pid);
+        Ok::<_, Error>((pid, pidfd))
+    })?;
+    stage::run(Stage::IdMappings, || stage::id_mappings::apply(&plan, pid))?;
+    let (program, console) = parent::let_it_prepare(&ours, pid)?;
+    let exec = sys::execve_call(Path::new(&program), &plan.args, &plan.env);
+    Ok(Created { pid, pidfd, console, cgroup: group, socket: ours, fifo, exec })
+}
+
+/// The clone. The child goes its own way from here and never comes back.
+fn spawn(plan: &Plan, inherited: Inherited, ours: &OwnedFd) -> Result<(i32, OwnedFd), Error> {
+    match sys::thread_count() {
+        1 => {}
+        more => return Err(Error::Threads(more)),
+    }
+    let way_back = namespaces::join_before_clone(plan).map_err(named)?;
+    let cloned = namespaces::clone(plan).map_err(named)?;
+    if let sys::Cloned::Parent { pid, pidfd } = cloned {
+        for (path, flag, spelt) in way_back {
+            sys::setns(&path, flag, spelt).map_err(named)?;
+        }
+        // `inherited` is dropped here: were our copy of init's socket open, we would never see that init is gone.
+        return Ok((pid, pidfd));
+    }
+    // The other end is the parent's. Held open in here, it would hide the parent's death from us.
+    let _not_kept = sys::close(ours);
+    init::main(plan, &inherited)
+}
+
+fn make_fifo(dir: &Path) -> Result<PathBuf, Error> {
+    let fifo = dir.join("exec.fifo");
+    sys::make_fifo(&fifo).map_err(named)?;
+    Ok(fifo)
+}
+
+fn named(error: sys::Error) -> Error {
+    Error::Stage { stage: trace::current_stage().id().to_owned(), error }
+}
+
+fn refused(call: &'static str, errno: i32) -> Error {
+    named(sys::Error { call: trace::Call::new(call), errno })
+}
+
+fn load(bundle: &Path) -> Result<Spec, Error> {
+    let path = bundle.join("config.json");
+    let bad = |reason: String| Error::Bundle { bundle: bundle.to_owned(), reason };
+    let text = std::fs::read(&path).map_err(|error| bad(format!("config.json: {error}")))?;
+    serde_json::from_slice(&text).map_err(|error| bad(format!("config.json: {error}")))
+}

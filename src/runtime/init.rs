@@ -1,0 +1,102 @@
+//! Init: the process inside, from its birth until it becomes the program.
+//!
+//! The order below is the kernel's, not a taste. Each stage's file says what it must come after, and what breaks if not.
+
+use super::error::Failure;
+use super::plan::Plan;
+use super::stage::{
+    self, capabilities, chroot, devices, exec, hostname, id_mappings, masked_paths, mounts, namespaces, pivot_root,
+    rlimits, seccomp, sysctl, user,
+};
+use super::sync::{FromInit, ToInit, receive, send};
+use super::{EnterRoot, create::Stdio};
+use crate::sys;
+use crate::trace::{self, Actor, Stage};
+use std::convert::Infallible;
+use std::os::fd::{AsFd, OwnedFd};
+
+/// What init got from its parent, besides the plan.
+pub struct Inherited {
+    /// Init's end of the conversation.
+    pub socket: OwnedFd,
+    /// The exec fifo, by O_PATH: its path is out of reach after pivot_root.
+    pub fifo: OwnedFd,
+    /// What becomes standard input, output and error, when there is no terminal.
+    pub stdio: Stdio,
+}
+
+/// Runs in the child and never comes back: the process becomes the program, or ends.
+pub fn main(plan: &Plan, inherited: &Inherited) -> ! {
+    let Err(failure) = run(plan, inherited);
+    send(inherited.socket.as_fd(), &FromInit::Failed(failure), None);
+    sys::exit_now(1)
+}
+
+fn run(plan: &Plan, inherited: &Inherited) -> Result<Infallible, Failure> {
+    let socket = inherited.socket.as_fd();
+    join(plan, inherited)?;
+    let tree = stage::run(Stage::Mounts, || mounts::apply(plan))?;
+    let terminal = stage::run(Stage::Devices, || devices::apply(plan, &tree))?;
+    drop(tree); // a descriptor of a directory is a way out, if it lives on into the program
+    take_stdio(inherited, terminal)?;
+    match plan.enter_root {
+        EnterRoot::PivotRoot => stage::run(Stage::PivotRoot, || pivot_root::apply(plan))?,
+        EnterRoot::Chroot => stage::run(Stage::Chroot, || chroot::apply(plan))?,
+    }
+    stage::run(Stage::Hostname, || hostname::apply(plan))?;
+    stage::run(Stage::Sysctl, || sysctl::apply(plan))?; // before /proc/sys becomes read-only
+    stage::run(Stage::MaskedPaths, || masked_paths::apply(plan))?;
+    stage::run(Stage::Rlimits, || rlimits::apply(plan))?;
+    if !plan.no_new_privileges {
+        stage::run(Stage::Seccomp, || seccomp::apply(plan))?; // takes CAP_SYS_ADMIN, which is about to go
+    }
+    stage::run(Stage::User, || user::apply(plan))?;
+    stage::run(Stage::Capabilities, || capabilities::apply(plan))?;
+    if plan.no_new_privileges {
+        stage::run(Stage::Seccomp, || seccomp::apply(plan))?; // as late as possible: it binds us, too
+    }
+    stage::run(Stage::Exec, || {
+        let program = exec::prepare(plan)?;
+        send(socket, &FromInit::Ready { program: program.to_string_lossy().into_owned() }, None);
+        exec::wait_for_start(&inherited.fifo)?;
+        if plan.init {
+            super::reaper::fork(socket)?;
+        }
+        exec::execve(plan, &program)
+    })
+}
+
+/// Up to being in every namespace, and having a number there.
+fn join(plan: &Plan, inherited: &Inherited) -> Result<(), Failure> {
+    let socket = inherited.socket.as_fd();
+    let Some((ToInit::Go { pid }, _)) = receive(socket) else { sys::exit_now(1) };
+    trace::become_actor(Actor::Init, Some(pid));
+    trace::resume(Stage::Namespaces);
+    let named = |refusal| stage::name(Stage::Namespaces, refusal);
+    // A process that was let into the container's namespaces could look at us through /proc/1, and by /proc/1/exe at
+    // rlab's own file, to overwrite it (CVE-2019-5736). execve sets this back for the program.
+    sys::set_undumpable().map_err(|error| named(error.into()))?;
+    namespaces::join(plan).map_err(named)?;
+    send(socket, &FromInit::Joined, None);
+    let Some((ToInit::Mapped, _)) = receive(socket) else { sys::exit_now(1) };
+    if plan.creates(sys::CLONE_NEWUSER) {
+        trace::resume(Stage::IdMappings);
+        id_mappings::become_root().map_err(|refusal| stage::name(Stage::IdMappings, refusal))?;
+    }
+    Ok(())
+}
+
+/// A session of its own, and its own standard input, output and error.
+fn take_stdio(inherited: &Inherited, terminal: Option<(OwnedFd, OwnedFd)>) -> Result<(), Failure> {
+    trace::resume(Stage::Devices);
+    let named = |error: sys::Error| stage::name(Stage::Devices, error.into());
+    // Ctrl-C goes to the foreground processes of a session. Without one of its own, the program would get the signals
+    // that are meant for rlab, which passes them on by itself.
+    sys::setsid().map_err(named)?;
+    let Some((outer, inner)) = terminal else {
+        return inherited.stdio.install().map_err(named);
+    };
+    send(inherited.socket.as_fd(), &FromInit::Console, Some(outer.as_fd()));
+    sys::set_controlling_terminal(inner.as_fd()).map_err(named)?;
+    sys::become_stdio(inner.as_fd()).map_err(named)
+}

@@ -1,0 +1,100 @@
+//! Mount options: words become flags, and what is no known word goes to the filesystem as it is.
+
+use crate::sys::mount::MsFlags;
+
+/// What the options of one mount say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MountOptions {
+    /// Flags for mount(2).
+    pub flags: MsFlags,
+    /// What to set the propagation to, in a call of its own.
+    pub propagation: Option<MsFlags>,
+    /// The rest, for the filesystem.
+    pub data: Vec<String>,
+}
+
+/// What a word does: sets a flag, clears one, or sets the propagation.
+enum Word {
+    Set(MsFlags),
+    Clear(MsFlags),
+    Propagate(MsFlags),
+}
+
+fn word(option: &str) -> Option<Word> {
+    let shared = |kind: MsFlags, all: bool| Word::Propagate(if all { kind | MsFlags::MS_REC } else { kind });
+    Some(match option {
+        "defaults" => Word::Set(MsFlags::empty()),
+        "ro" => Word::Set(MsFlags::MS_RDONLY),
+        "rw" => Word::Clear(MsFlags::MS_RDONLY),
+        "nosuid" => Word::Set(MsFlags::MS_NOSUID),
+        "suid" => Word::Clear(MsFlags::MS_NOSUID),
+        "nodev" => Word::Set(MsFlags::MS_NODEV),
+        "dev" => Word::Clear(MsFlags::MS_NODEV),
+        "noexec" => Word::Set(MsFlags::MS_NOEXEC),
+        "exec" => Word::Clear(MsFlags::MS_NOEXEC),
+        "sync" => Word::Set(MsFlags::MS_SYNCHRONOUS),
+        "async" => Word::Clear(MsFlags::MS_SYNCHRONOUS),
+        "dirsync" => Word::Set(MsFlags::MS_DIRSYNC),
+        "noatime" => Word::Set(MsFlags::MS_NOATIME),
+        "atime" => Word::Clear(MsFlags::MS_NOATIME),
+        "nodiratime" => Word::Set(MsFlags::MS_NODIRATIME),
+        "diratime" => Word::Clear(MsFlags::MS_NODIRATIME),
+        "relatime" => Word::Set(MsFlags::MS_RELATIME),
+        "norelatime" => Word::Clear(MsFlags::MS_RELATIME),
+        "strictatime" => Word::Set(MsFlags::MS_STRICTATIME),
+        "nostrictatime" => Word::Clear(MsFlags::MS_STRICTATIME),
+        "bind" => Word::Set(MsFlags::MS_BIND),
+        "rbind" => Word::Set(MsFlags::MS_BIND.union(MsFlags::MS_REC)),
+        "private" => shared(MsFlags::MS_PRIVATE, false),
+        "rprivate" => shared(MsFlags::MS_PRIVATE, true),
+        "slave" => shared(MsFlags::MS_SLAVE, false),
+        "rslave" => shared(MsFlags::MS_SLAVE, true),
+        "shared" => shared(MsFlags::MS_SHARED, false),
+        "rshared" => shared(MsFlags::MS_SHARED, true),
+        "unbindable" => shared(MsFlags::MS_UNBINDABLE, false),
+        "runbindable" => shared(MsFlags::MS_UNBINDABLE, true),
+        _ => return None,
+    })
+}
+
+impl MountOptions {
+    /// Reads the words of one mount, in order: a later one wins.
+    pub fn parse<S: AsRef<str>>(options: &[S]) -> MountOptions {
+        let mut parsed = MountOptions { flags: MsFlags::empty(), propagation: None, data: Vec::new() };
+        for option in options.iter().map(AsRef::as_ref) {
+            match word(option) {
+                Some(Word::Set(flags)) => parsed.flags |= flags,
+                Some(Word::Clear(flags)) => parsed.flags &= !flags,
+                Some(Word::Propagate(kind)) => parsed.propagation = Some(kind),
+                None => parsed.data.push(option.to_owned()),
+            }
+        }
+        parsed
+    }
+
+    /// The data argument of mount(2).
+    pub fn data(&self) -> Option<String> {
+        (!self.data.is_empty()).then(|| self.data.join(","))
+    }
+}
+
+/// The propagation that a word such as `rslave` names.
+pub fn propagation(option: &str) -> Option<MsFlags> {
+    match word(option) {
+        Some(Word::Propagate(kind)) => Some(kind),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_become_flags_and_the_rest_is_data() {
+        let parsed = MountOptions::parse(&["nosuid", "ro", "rw", "mode=755", "size=65536k", "rslave"]);
+        assert_eq!(parsed.flags, MsFlags::MS_NOSUID);
+        assert_eq!(parsed.propagation, Some(MsFlags::MS_SLAVE | MsFlags::MS_REC));
+        assert_eq!(parsed.data().as_deref(), Some("mode=755,size=65536k"));
+    }
+}

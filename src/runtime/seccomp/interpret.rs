@@ -1,0 +1,48 @@
+//! A classic BPF machine for the tests: what the kernel would answer, without a kernel. It refuses what the kernel's checker refuses.
+
+use super::Instruction;
+use super::bpf::{AND, JUMP, JUMP_EQ, JUMP_GE, JUMP_GT, LOAD, RETURN};
+
+/// The kernel's `struct seccomp_data`, without the instruction pointer.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Data {
+    pub(super) nr: u32,
+    pub(super) arch: u32,
+    pub(super) args: [u64; 6],
+}
+
+impl Data {
+    fn word(&self, offset: u32) -> u32 {
+        match offset {
+            0 => self.nr,
+            4 => self.arch,
+            16..=60 if offset % 4 == 0 => {
+                let argument = self.args[(offset as usize - 16) / 8];
+                (if offset % 8 == 0 { argument } else { argument >> 32 }) as u32
+            }
+            other => panic!("load from offset {other}"),
+        }
+    }
+}
+
+/// Runs `program` and returns its verdict.
+pub(super) fn run(program: &[Instruction], data: &Data) -> u32 {
+    const JUMP_SET: u16 = 0x45;
+    let (mut at, mut accumulator) = (0, 0);
+    loop {
+        let Instruction { code, jt, jf, k } = program[at];
+        let branch = |yes| usize::from(if yes { jt } else { jf });
+        at += 1;
+        match code {
+            LOAD => accumulator = data.word(k),
+            AND => accumulator &= k,
+            JUMP => at += k as usize,
+            JUMP_EQ => at += branch(accumulator == k),
+            JUMP_GT => at += branch(accumulator > k),
+            JUMP_GE => at += branch(accumulator >= k),
+            JUMP_SET => at += branch(accumulator & k != 0),
+            RETURN => return k,
+            other => panic!("unknown instruction {other:#x}"),
+        }
+    }
+}

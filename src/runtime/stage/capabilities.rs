@@ -1,0 +1,50 @@
+//! Root's power, cut down.
+//!
+//! Man: capabilities(7), capset(2), prctl(2). Spec: process.capabilities.
+//!
+//! Last of what needs power: everything before may have used it. The bounding set goes first, because taking something
+//! out of it needs CAP_SETPCAP, which the second step takes away. What is out of the bounding set can't come back, not
+//! even by running a setuid-root program.
+
+use super::Outcome;
+use crate::runtime::capability::ALL;
+use crate::runtime::plan::{Capabilities, Plan};
+use crate::sys;
+use crate::trace::{self, Probe};
+
+/// Cuts the sets down to the plan's.
+pub fn apply(plan: &Plan) -> Outcome {
+    let Some(wanted) = &plan.capabilities else {
+        trace::skip("capabilities_unlimited");
+        return Ok(());
+    };
+    trace::observe(Probe::Capabilities, || cut(wanted))
+}
+
+fn cut(wanted: &Capabilities) -> Outcome {
+    // After the change of user, the capabilities are permitted but no longer in force; CAP_SETPCAP must be.
+    let permitted = sys::permitted_capabilities();
+    sys::capset(permitted, permitted, 0)?;
+    for (number, name) in (0..).zip(ALL) {
+        if wanted.bounding & (1 << number) == 0 {
+            drop_one(number, name)?;
+        }
+    }
+    // A runtime can give only what it has: asked for more, the kernel would refuse the whole set.
+    let had = |set: u64| set & permitted;
+    sys::capset(had(wanted.effective), had(wanted.permitted), had(wanted.inheritable))?;
+    for (number, name) in (0..).zip(ALL) {
+        if had(wanted.ambient) & (1 << number) != 0 {
+            sys::raise_ambient(number, name)?;
+        }
+    }
+    Ok(())
+}
+
+/// EINVAL: this kernel is older than the capability, so nobody has it.
+fn drop_one(number: u32, name: &str) -> Outcome {
+    match sys::drop_bounding(number, name) {
+        Err(error) if error.errno == sys::Errno::EINVAL as i32 => Ok(()),
+        other => Ok(other?),
+    }
+}

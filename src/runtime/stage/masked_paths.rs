@@ -1,0 +1,63 @@
+//! Some of the kernel's files are covered, others made read-only.
+//!
+//! Man: proc(5), mount(2). Spec: linux.maskedPaths, linux.readonlyPaths.
+//!
+//! After the sysctls, which are written through /proc/sys: here it becomes read-only. After pivot_root, because what is
+//! covered are paths as the container sees them.
+
+use super::{Outcome, Refusal, mounts};
+use crate::runtime::plan::Plan;
+use crate::sys::mount::{MsFlags, mount_at};
+use crate::sys::rootdir::{Place, RootDir};
+use crate::trace::{self, Probe};
+use std::path::Path;
+
+/// Covers and locks what the plan lists. A path that this kernel hasn't got needs no cover.
+pub fn apply(plan: &Plan) -> Outcome {
+    if plan.masked_paths.is_empty() && plan.readonly_paths.is_empty() {
+        trace::skip("nothing_masked");
+        return Ok(());
+    }
+    trace::observe(Probe::Mounts(Path::new("/")), || {
+        let tree = mounts::reopen()?;
+        for path in &plan.readonly_paths {
+            if let Ok(place) = tree.resolve_without_links(path) {
+                read_only(&tree, &place, path)?;
+            }
+        }
+        for path in &plan.masked_paths {
+            if let Ok(place) = tree.resolve_without_links(path) {
+                mask(&tree, &place)?;
+            }
+        }
+        Ok(())
+    })
+}
+
+/// A file disappears under /dev/null, a directory under an empty tmpfs.
+fn mask(tree: &RootDir, place: &Place) -> Outcome {
+    if place.is_dir() {
+        return Ok(mount_at(Some("tmpfs"), place, Some("tmpfs"), MsFlags::MS_RDONLY, Some("size=0k"))?);
+    }
+    let null = tree.resolve_without_links(Path::new("/dev/null"))?;
+    // An image or a racing neighbour may have put a link to a file of its choice in this place: bound over
+    // /proc/sys/kernel/core_pattern, say, it would be read-write (CVE-2025-31133).
+    if !null.is_device(1, 3) {
+        return Err(Refusal::Reason("/dev/null in the container is not the null device".to_owned()));
+    }
+    Ok(mount_at(Some(&null.proc_path().to_string_lossy()), place, None, MsFlags::MS_BIND, None)?)
+}
+
+/// A path is bound onto itself, because only a mount can be read-only, and then made so by a second call.
+fn read_only(tree: &RootDir, place: &Place, path: &Path) -> Outcome {
+    let itself = place.proc_path().to_string_lossy().into_owned();
+    mount_at(Some(&itself), place, None, MsFlags::MS_BIND | MsFlags::MS_REC, None)?;
+    let place = tree.resolve_without_links(path)?;
+    let flags = MsFlags::MS_REMOUNT
+        | MsFlags::MS_BIND
+        | MsFlags::MS_RDONLY
+        | MsFlags::MS_NOSUID
+        | MsFlags::MS_NODEV
+        | MsFlags::MS_NOEXEC;
+    Ok(mount_at(None, &place, None, flags, None)?)
+}

@@ -1,0 +1,120 @@
+//! The tree gets its mounts.
+//!
+//! Man: mount(2), mount_namespaces(7). Spec: mounts, linux.rootfsPropagation.
+//!
+//! Order: first cut off, then bind the tree onto itself, then mount. Were the first step left out on a host whose `/` is
+//! shared (systemd makes it so), every mount below would appear on the host as well, and stay there.
+
+use super::{Outcome, Refusal};
+use crate::runtime::plan::{Mount, Plan};
+use crate::sys::mount::{MsFlags, mount, mount_at};
+use crate::sys::rootdir::{Place, RootDir};
+use crate::sys::{self, rootdir};
+use crate::trace::{self, Probe};
+use std::path::Path;
+
+/// Flags that a bind mount ignores when it is made: they take a second call, a remount.
+const NEEDS_REMOUNT: MsFlags = MsFlags::MS_RDONLY
+    .union(MsFlags::MS_NOSUID)
+    .union(MsFlags::MS_NODEV)
+    .union(MsFlags::MS_NOEXEC)
+    .union(MsFlags::MS_NOATIME)
+    .union(MsFlags::MS_NODIRATIME)
+    .union(MsFlags::MS_RELATIME);
+
+/// Mounts everything the plan asks for. Gives the tree, opened once, for the stages after it.
+pub fn apply(plan: &Plan) -> Outcome<RootDir> {
+    trace::observe(Probe::Mounts(plan.rootfs()), || {
+        mount(None, Path::new("/"), None, plan.root_propagation, None)?;
+        // pivot_root wants a mount point, not a mere directory; this makes one of it, whatever it was before.
+        let rootfs = plan.rootfs().to_string_lossy().into_owned();
+        mount(Some(&rootfs), plan.rootfs(), None, MsFlags::MS_BIND | MsFlags::MS_REC, None)?;
+        // Opened after the bind, else the descriptor would lead below it.
+        let tree = RootDir::open(plan.rootfs())?;
+        for wanted in &plan.mounts {
+            one(&tree, wanted, plan)?;
+        }
+        // The directory to start in may be missing from the image; docker run -w makes it as well.
+        tree.make_dir(&plan.cwd)?;
+        Ok(tree)
+    })
+}
+
+fn one(tree: &RootDir, wanted: &Mount, plan: &Plan) -> Outcome {
+    match wanted.kind.as_str() {
+        "cgroup" => cgroup(tree, wanted, plan),
+        _ if wanted.options.flags.contains(MsFlags::MS_BIND) => bind(tree, wanted),
+        _ => filesystem(tree, wanted),
+    }
+}
+
+fn filesystem(tree: &RootDir, wanted: &Mount) -> Outcome {
+    let place = tree.make_dir(&wanted.destination)?;
+    refuse_link(tree, wanted)?;
+    let (flags, data) = (wanted.options.flags, wanted.options.data());
+    mount_at(Some(&wanted.source), &place, Some(&wanted.kind), flags, data.as_deref())?;
+    propagate(tree, wanted)
+}
+
+/// An image may hold a link in place of /proc. Followed, it would put the kernel's files somewhere else and leave the
+/// image's own at /proc: then every look into /proc/self is answered by the image (CVE-2019-16884, CVE-2019-19921).
+fn refuse_link(tree: &RootDir, wanted: &Mount) -> Outcome {
+    if matches!(wanted.kind.as_str(), "proc" | "sysfs") && tree.resolve_without_links(&wanted.destination).is_err() {
+        return Err(Refusal::Reason(format!("the image has a link in the path {}", wanted.destination.display())));
+    }
+    Ok(())
+}
+
+fn bind(tree: &RootDir, wanted: &Mount) -> Outcome {
+    let source = Path::new(&wanted.source);
+    // A bind mount needs the same kind of thing to cover: a directory for a directory, a file for anything else.
+    let place =
+        if source.is_dir() { tree.make_dir(&wanted.destination)? } else { tree.make_file(&wanted.destination)? };
+    let how = wanted.options.flags & (MsFlags::MS_BIND | MsFlags::MS_REC);
+    mount_at(Some(&wanted.source), &place, None, how, None)?;
+    propagate(tree, wanted)?;
+    let more = wanted.options.flags & NEEDS_REMOUNT;
+    if !more.is_empty() {
+        // Looked up again: the descriptor from before names the directory that is now covered.
+        let place = tree.resolve(&wanted.destination)?;
+        mount_at(None, &place, None, MsFlags::MS_REMOUNT | MsFlags::MS_BIND | more, None)?;
+    }
+    Ok(())
+}
+
+fn propagate(tree: &RootDir, wanted: &Mount) -> Outcome {
+    if let Some(kind) = wanted.options.propagation {
+        let place = tree.resolve(&wanted.destination)?;
+        mount_at(None, &place, None, kind, None)?;
+    }
+    Ok(())
+}
+
+/// /sys/fs/cgroup: one tree on v2, a tree a controller on v1. With a cgroup namespace the container sees only its own.
+fn cgroup(tree: &RootDir, wanted: &Mount, plan: &Plan) -> Outcome {
+    for part in plan.cgroup_layout.container_mounts() {
+        let at = wanted.destination.join(&part.destination);
+        if let Some(target) = &part.link {
+            tree.make_link(target, &at)?;
+            continue;
+        }
+        let place: Place = tree.make_dir(&at)?;
+        mount_at(Some(&part.source), &place, Some(&part.filesystemtype), flags(wanted, &part), part.data.as_deref())?;
+    }
+    if wanted.options.flags.contains(MsFlags::MS_RDONLY) && !plan.cgroup_layout.is_unified() {
+        let place = tree.resolve(&wanted.destination)?;
+        let read_only = MsFlags::MS_REMOUNT | MsFlags::MS_BIND | wanted.options.flags;
+        mount_at(None, &place, None, read_only, None)?;
+    }
+    Ok(())
+}
+
+/// The tmpfs that holds the directories must stay writable until they are made; it is closed in the end.
+fn flags(wanted: &Mount, part: &crate::cgroup::ContainerMount) -> MsFlags {
+    if part.filesystemtype == "tmpfs" { wanted.options.flags & !MsFlags::MS_RDONLY } else { wanted.options.flags }
+}
+
+/// The tree again, after it became `/`.
+pub fn reopen() -> sys::Result<RootDir> {
+    rootdir::RootDir::open(Path::new("/"))
+}

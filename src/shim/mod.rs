@@ -1,0 +1,91 @@
+//! containerd-shim's part: it owns the program's standard streams, its terminal, its signals and its exit status.
+//!
+//! In the foreground it runs in rlab's own process. It has to be the parent of the container's first process: only a
+//! parent can wait for a child and learn how it ended.
+
+mod relay;
+mod signals;
+mod supervise;
+
+pub use crate::runtime::EnterRoot;
+pub use signals::Signals;
+
+use crate::runtime::{self, CreateOptions};
+use crate::sys::{self, Ended};
+use crate::trace::{self, Actor};
+use relay::Relay;
+use std::path::PathBuf;
+
+/// What the engine hands over: an id, a bundle, and how the program is tied to the terminal.
+pub struct Task {
+    /// The container's id.
+    pub id: String,
+    /// The bundle: a directory with config.json.
+    pub bundle: PathBuf,
+    /// The container's own directory, for the runtime's record.
+    pub dir: PathBuf,
+    /// How the tree becomes `/`.
+    pub enter_root: EnterRoot,
+    /// Whether process 1 is a reaper.
+    pub init: bool,
+    /// Whether standard input is passed on.
+    pub interactive: bool,
+    /// Whether the program gets a terminal.
+    pub terminal: bool,
+    /// The program's user and group.
+    pub owner: (u32, u32),
+    /// What to tell the user while the program runs, by the name of a text.
+    pub running: serde_json::Value,
+}
+
+/// A failure of the shim or of the runtime below it.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The runtime's.
+    #[error("{0}")]
+    Runtime(#[from] runtime::Error),
+    /// Pipes or terminal.
+    #[error("{what}: {errno}")]
+    Streams {
+        /// What was to be done.
+        what: &'static str,
+        /// What the kernel said.
+        errno: sys::Errno,
+    },
+    /// The wait for the program failed.
+    #[error("{0}")]
+    Wait(#[from] sys::Error),
+}
+
+impl Error {
+    /// Docker's exit code for this failure.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Error::Runtime(error) => error.exit_code(),
+            _ => 125,
+        }
+    }
+
+    /// The next step.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Error::Runtime(error) => error.hint(),
+            _ => None,
+        }
+    }
+}
+
+/// Runs a container in the foreground, from its bundle to its exit status.
+pub fn run(task: &Task, signals: &mut Signals) -> Result<Ended, Error> {
+    let (mut relay, stdio) = Relay::new(task)?;
+    let options = CreateOptions { id: task.id.clone(), enter_root: task.enter_root, init: task.init, stdio };
+    let mut created = trace::acting(Actor::Parent, || runtime::create(&task.bundle, &task.dir, options))?;
+    relay.attach(created.console.take())?;
+    trace::acting(Actor::Parent, || runtime::start(&created))?;
+    trace::acting(Actor::Shim, || supervise::supervise(task, &created, &mut relay, signals))
+}
+
+/// Ends what still runs in the container of `dir` and takes away what the runtime made for it.
+pub fn delete(dir: &std::path::Path) -> Result<(), Error> {
+    trace::acting(Actor::Parent, || runtime::delete(dir)).map_err(Error::from)
+}

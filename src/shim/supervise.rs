@@ -1,0 +1,116 @@
+//! From the program's first instruction to its exit status.
+//!
+//! Man: wait(2), signal(7), pid_namespaces(7).
+
+use super::relay::Relay;
+use super::signals::{Signals, asks_to_end};
+use super::{Error, Task};
+use crate::cgroup::Counters;
+use crate::runtime::Created;
+use crate::sys::{self, Ended, Ready};
+use crate::trace::{self, Stage, probe};
+use serde_json::json;
+use std::os::fd::AsFd;
+
+/// How long a silent stream is listened to after the program's end, in milliseconds.
+const DRAIN_MS: u16 = 200;
+/// As many requests to end as docker run takes before it stops being polite.
+const PATIENCE: usize = 3;
+
+/// Passes bytes and signals until the program has ended, and gives how it ended.
+pub fn supervise(task: &Task, created: &Created, relay: &mut Relay, signals: &mut Signals) -> Result<Ended, Error> {
+    let before = trace::enabled().then(|| created.cgroup.counters());
+    let asked = trace::stage(Stage::Wait, || {
+        trace::note("running", || task.running.clone());
+        relay.go_raw();
+        let asked = watch(created, relay, signals)?;
+        if asked.is_none() { end_of_program(created, relay, before.as_ref()).map(Err) } else { Ok(Ok(asked)) }
+    })?;
+    match asked {
+        Err(ended) => {
+            trace::stage(Stage::Stop, || {
+                trace::skip("ended_by_itself");
+                Ok::<_, Error>(())
+            })?;
+            Ok(ended)
+        }
+        Ok(signal) => trace::stage(Stage::Stop, || {
+            ask_to_end(created, signal.unwrap_or(sys::SIGTERM))?;
+            let mut asked = 1;
+            while let Some(again) = watch(created, relay, signals)? {
+                asked += 1;
+                let signal = if asked >= PATIENCE { sys::SIGKILL } else { again };
+                sys::pidfd_send_signal(created.pidfd.as_fd(), created.pid, signal)?;
+            }
+            end_of_program(created, relay, before.as_ref())
+        }),
+    }
+}
+
+/// Until the program has ended (`None`) or someone asks for its end (the signal).
+fn watch(created: &Created, relay: &mut Relay, signals: &mut Signals) -> Result<Option<i32>, Error> {
+    loop {
+        while let Some(signal) = signals.next() {
+            match signal {
+                signal if asks_to_end(signal) => return Ok(Some(signal)),
+                sys::SIGWINCH => relay.resize(),
+                sys::SIGCHLD => {}
+                // Whatever else comes is the program's: SIGUSR1 to make it reopen its logs, say.
+                other => sys::pidfd_send_signal(created.pidfd.as_fd(), created.pid, other)?,
+            }
+        }
+        let mut wanted = vec![(created.pidfd.as_fd(), Ready::Read), (signals.fd(), Ready::Read)];
+        wanted.extend(relay.wanted());
+        let ready = sys::poll(&wanted, None).map_err(|errno| Error::Streams { what: "poll", errno })?;
+        relay.turn(&ready[2..]);
+        if ready[0] {
+            return Ok(None);
+        }
+    }
+}
+
+/// Sends the signal. Process 1 of a PID namespace is special: a signal that it has no handler for is not delivered to it
+/// at all, unless it is SIGKILL or SIGSTOP. So a program that never thought of being process 1 could not be stopped.
+fn ask_to_end(created: &Created, signal: i32) -> Result<(), Error> {
+    let caught = probe::catches(created.pid, signal).unwrap_or(true);
+    trace::note(
+        if caught { "signal_caught" } else { "signal_dropped" },
+        || json!({"signal": sys::signal_name(signal)}),
+    );
+    sys::pidfd_send_signal(created.pidfd.as_fd(), created.pid, signal)?;
+    if !caught {
+        sys::pidfd_send_signal(created.pidfd.as_fd(), created.pid, sys::SIGKILL)?;
+    }
+    Ok(())
+}
+
+fn end_of_program(created: &Created, relay: &mut Relay, before: Option<&Counters>) -> Result<Ended, Error> {
+    while relay.open() {
+        let ready = sys::poll(&relay.wanted(), Some(DRAIN_MS)).unwrap_or_default();
+        if !relay.turn(&ready) {
+            break; // someone outside the container's PID namespace still holds it open
+        }
+    }
+    relay.restore();
+    let ended = sys::wait(created.pid, true)?.map_or(Ended::Exited(125), |(_, ended)| ended);
+    if let Some(before) = before {
+        tell_counters(before, &created.cgroup.counters(), ended);
+    }
+    Ok(ended)
+}
+
+/// What the kernel counted for the container, and what that says about its end.
+fn tell_counters(before: &Counters, after: &Counters, ended: Ended) {
+    for ((key, before), (_, after)) in before.rows().into_iter().zip(after.rows()) {
+        trace::change("counter", key, json!(before), json!(after));
+    }
+    if ended == Ended::Signalled(sys::SIGKILL) && after.oom_kills > before.oom_kills {
+        trace::note("oom_killed", || json!({}));
+    }
+    if after.pids_refused > before.pids_refused {
+        trace::note("pids_refused", || json!({}));
+    }
+    if after.cpu_throttled_periods > before.cpu_throttled_periods {
+        trace::note("cpu_throttled", || json!({}));
+    }
+}

@@ -1,0 +1,115 @@
+//! Reading a trace: while it grows, for the run in the foreground, or from its beginning, to tell it again.
+
+use super::event::{Event, Kind};
+use super::stable::Stable;
+use super::view::{Block, Style, View};
+use std::fs::File;
+use std::io::{Read, Seek, Write};
+use std::path::Path;
+
+/// Follows a trace file and renders whole stages as they end.
+pub struct Follower {
+    file: File,
+    rest: Vec<u8>,
+    replay: Replay,
+}
+
+impl Follower {
+    /// Follows the file at `path` from its beginning.
+    ///
+    /// Errors: those of open(2).
+    pub fn open(path: &Path, replay: Replay) -> std::io::Result<Follower> {
+        Ok(Follower { file: File::open(path)?, rest: Vec::new(), replay })
+    }
+
+    /// Renders what has come since the last time.
+    pub fn pump(&mut self) {
+        // A view that can't be read or written (a closed pipe) must not stop the container.
+        let _unreadable = self.file.read_to_end(&mut self.rest);
+        let Some(end) = self.rest.iter().rposition(|byte| *byte == b'\n') else { return };
+        for line in self.rest[..end].split(|byte| *byte == b'\n') {
+            if let Ok(event) = serde_json::from_slice::<Event>(line) {
+                self.replay.event(event);
+            }
+        }
+        self.rest.drain(..=end);
+    }
+
+    /// Renders everything that is left, also stages that never ended.
+    pub fn finish(mut self) {
+        self.pump();
+        self.replay.finish();
+    }
+
+    /// Starts again at the beginning of the file.
+    pub fn rewind(&mut self) -> std::io::Result<()> {
+        self.file.rewind()
+    }
+}
+
+/// Turns events into blocks, a block a stage, and hands each to the views when it is complete.
+pub struct Replay {
+    outputs: Vec<Output>,
+    stable: Option<Stable>,
+    open: Vec<Block>,
+    shown: usize,
+}
+
+struct Output {
+    view: View,
+    style: Style,
+    to: Box<dyn Write + Send>,
+}
+
+impl Replay {
+    /// A replay without any view yet. In stable mode all that differs between runs is replaced by names.
+    pub fn new(stable: bool) -> Replay {
+        Replay { outputs: Vec::new(), stable: stable.then(Stable::default), open: Vec::new(), shown: 0 }
+    }
+
+    /// Adds a view and where it is written to.
+    pub fn view(mut self, view: View, style: Style, to: Box<dyn Write + Send>) -> Replay {
+        self.outputs.push(Output { view, style, to });
+        self
+    }
+
+    /// Takes the next event.
+    pub fn event(&mut self, event: Event) {
+        let event = match &mut self.stable {
+            Some(stable) => stable.mask(event),
+            None => event,
+        };
+        self.each(|output| output.view.line(&event, &output.style));
+        let (stage, left) = (event.stage.clone(), matches!(event.kind, Kind::Leave { .. }));
+        match self.open.iter_mut().rfind(|block| block.stage == stage) {
+            Some(block) => block.events.push(event),
+            None => self.open.push(Block { number: 0, stage: stage.clone(), events: vec![event], complete: false }),
+        }
+        if left && let Some(at) = self.open.iter().rposition(|block| block.stage == stage) {
+            let mut block = self.open.remove(at);
+            block.complete = true;
+            self.show(block);
+        }
+    }
+
+    /// Shows what never ended, as far as it came.
+    pub fn finish(&mut self) {
+        for block in std::mem::take(&mut self.open) {
+            self.show(block);
+        }
+    }
+
+    fn show(&mut self, mut block: Block) {
+        self.shown += 1;
+        block.number = self.shown;
+        self.each(|output| output.view.block(&block, &output.style));
+    }
+
+    fn each(&mut self, mut render: impl FnMut(&mut Output) -> String) {
+        for output in &mut self.outputs {
+            let text = render(output);
+            // See `pump`: a reader that went away is no reason to stop.
+            let _gone = output.to.write_all(text.as_bytes()).and_then(|()| output.to.flush());
+        }
+    }
+}

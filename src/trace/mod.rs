@@ -1,0 +1,27 @@
+//! strace, plus the why: what rlab did to the kernel, told as events that anyone can read back.
+//!
+//! One append-only file of JSON lines per container. Every process of a run writes whole lines into it; only the
+//! foreground `rlab` renders them. This module imports nothing else of rlab, so that everything else may use it.
+
+mod event;
+mod follow;
+pub mod probe;
+mod schema;
+mod signature;
+mod sink;
+mod stable;
+mod stage;
+mod texts;
+mod view;
+
+pub use event::{Actor, Call, Event, Kind, SCHEMA_VERSION};
+pub use follow::{Follower, Replay};
+pub use probe::{Probe, observe};
+pub use schema::json_schema;
+pub use signature::{Type, man_page, signature};
+pub use sink::{
+    acting, become_actor, call, change, current_stage, enabled, finish, leave, note, open, pump, resume, silence, skip,
+    stage, witnessed, work,
+};
+pub use stage::Stage;
+pub use view::{Style, View, call_line};

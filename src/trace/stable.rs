@@ -1,0 +1,158 @@
+//! Stable mode: what differs from run to run is replaced by a name, so that two runs of one command are the same text.
+//!
+//! The masking goes by type, not by pattern: `48213` becomes `pid:1` because the signature of the call says that it is a
+//! process number, and the same number gets the same name wherever it turns up again.
+
+use super::event::{Event, Kind};
+use super::signature::{Type, argument_type, field_type, object_type, signature};
+use serde_json::{Map, Value, json};
+use std::collections::HashMap;
+
+/// Gives names to values in the order in which they first appear.
+#[derive(Default)]
+pub struct Stable {
+    names: HashMap<(&'static str, String), usize>,
+    counts: HashMap<&'static str, usize>,
+}
+
+impl Stable {
+    /// The event with its changing values replaced. Times become 0.
+    pub fn mask(&mut self, mut event: Event) -> Event {
+        event.t_ns = 0;
+        event.pid = 0;
+        match &mut event.kind {
+            Kind::Leave { dur_ns, .. } => *dur_ns = 0,
+            Kind::Call { call, ret, dur_ns, .. } => {
+                *dur_ns = 0;
+                let name = call.name.clone();
+                for (argument, value) in &mut call.args {
+                    *value = self.value(argument_type(&name, argument), value);
+                }
+                if let (Some(number), Some(signature)) = (&ret, signature(&name)) {
+                    match signature.ret {
+                        // A number can't carry a name: the number of the name stands in its place.
+                        Type::Pid => *ret = Some(self.number("pid", &number.to_string())),
+                        Type::Fd | Type::Count => *ret = Some(0),
+                        _ => {}
+                    }
+                }
+            }
+            Kind::Work { with, .. } | Kind::Note { with, .. } => self.fields(with),
+            Kind::Change { object, key, before, after } => {
+                let sort = object_type(object, key);
+                *before = self.value(sort, before);
+                *after = self.value(sort, after);
+                if let Value::String(masked) =
+                    self.value(if sort == Type::Options { Type::Path } else { Type::Text }, &json!(*key))
+                {
+                    *key = masked;
+                }
+            }
+            Kind::Enter | Kind::Skip { .. } => {}
+        }
+        event
+    }
+
+    /// The name of a process number that was seen.
+    pub fn pid(&mut self, pid: i64) -> String {
+        self.named("pid", &pid.to_string())
+    }
+
+    fn fields(&mut self, fields: &mut Map<String, Value>) {
+        for (name, value) in fields {
+            *value = self.value(field_type(name), value);
+        }
+    }
+
+    fn value(&mut self, sort: Type, value: &Value) -> Value {
+        match (sort, value) {
+            (_, Value::Null | Value::Bool(_)) => value.clone(),
+            (_, Value::Array(items)) => Value::Array(items.iter().map(|item| self.value(sort, item)).collect()),
+            (_, Value::Object(fields)) => {
+                let mut fields = fields.clone();
+                self.fields(&mut fields);
+                Value::Object(fields)
+            }
+            (Type::Pid, _) => json!(self.named("pid", &plain(value))),
+            (Type::Fd, _) => json!("fd"),
+            (Type::Inode, _) => json!(self.named("ns", &plain(value))),
+            (Type::Id, _) => json!(self.named("id", &short(&plain(value)))),
+            (Type::Digest, _) => json!(self.named("sha256", plain(value).trim_start_matches("sha256:"))),
+            (Type::Ip, _) => json!(self.named("ip", &plain(value))),
+            (Type::Mac, _) => json!(self.named("mac", &plain(value))),
+            (Type::Link, _) => self.link(value),
+            (Type::LinkIndex, _) => json!("index"),
+            (Type::Count | Type::Bytes | Type::Nanos, Value::Number(_)) => json!(0),
+            (Type::Time, _) => json!("date"),
+            (Type::Path, Value::String(path)) => json!(self.path(path)),
+            (Type::Options | Type::Struct, Value::String(options)) => json!(self.options(options)),
+            _ => value.clone(),
+        }
+    }
+
+    /// Links that every host has keep their names.
+    fn link(&mut self, value: &Value) -> Value {
+        match value.as_str() {
+            Some("lo" | "eth0") | None => value.clone(),
+            Some(name) => json!(self.named("link", name)),
+        }
+    }
+
+    /// Segment by segment: container ids, digests and process numbers are known by their shape *and* their place.
+    fn path(&mut self, path: &str) -> String {
+        let mut before = "";
+        let mut out: Vec<String> = Vec::new();
+        for segment in path.split('/') {
+            let hex = !segment.is_empty() && segment.bytes().all(|byte| byte.is_ascii_hexdigit());
+            let number = !segment.is_empty() && segment.bytes().all(|byte| byte.is_ascii_digit());
+            out.push(match before {
+                "proc" if number => self.named("pid", segment),
+                "fd" if number => "fd".to_owned(),
+                _ if hex && segment.len() == 64 && before == "containers" => self.named("id", &short(segment)),
+                _ if hex && segment.len() == 64 => self.hex(segment),
+                _ if hex && segment.len() == 12 => self.named("id", segment),
+                _ => segment.to_owned(),
+            });
+            before = segment;
+        }
+        out.join("/")
+    }
+
+    /// 64 hex digits are a container's id if one was seen that begins like it, else a digest.
+    fn hex(&mut self, segment: &str) -> String {
+        let id = short(segment);
+        let known = self.names.contains_key(&("id", id.clone()));
+        if known { self.named("id", &id) } else { self.named("sha256", segment) }
+    }
+
+    fn options(&mut self, options: &str) -> String {
+        let mut out = String::with_capacity(options.len());
+        for piece in options.split_inclusive([',', '=', ':', ' ']) {
+            let end = piece.len() - usize::from(piece.ends_with([',', '=', ':', ' ']));
+            out.push_str(&self.path(&piece[..end]));
+            out.push_str(&piece[end..]);
+        }
+        out
+    }
+
+    fn named(&mut self, sort: &'static str, value: &str) -> String {
+        format!("{sort}:{}", self.number(sort, value))
+    }
+
+    fn number(&mut self, sort: &'static str, value: &str) -> i64 {
+        let count = self.counts.entry(sort).or_default();
+        let number = self.names.entry((sort, value.to_owned())).or_insert_with(|| {
+            *count += 1;
+            *count
+        });
+        i64::try_from(*number).unwrap_or(i64::MAX)
+    }
+}
+
+fn plain(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+fn short(id: &str) -> String {
+    id.chars().take(12).collect()
+}

@@ -1,0 +1,118 @@
+//! The stages of a container's life, in the order in which a student meets them.
+
+/// One stage: one lesson. Its texts are data, see `texts/`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Stage {
+    /// A name becomes a manifest.
+    Resolve,
+    /// The manifest's parts are fetched.
+    Pull,
+    /// What came is what was promised.
+    Verify,
+    /// Archives become directories.
+    Unpack,
+    /// Directories are stacked into one tree.
+    Snapshot,
+    /// A network of its own, and a cable to it.
+    Network,
+    /// Image and wishes become a runtime's order form.
+    Bundle,
+    /// Limits are set before anyone can exceed them.
+    Cgroup,
+    /// The process is made, and its private names with it.
+    Namespaces,
+    /// Numbers of users inside are tied to numbers outside.
+    IdMappings,
+    /// The tree gets its mounts.
+    Mounts,
+    /// The few devices a program needs.
+    Devices,
+    /// A new `/`, and no way back to the old one.
+    PivotRoot,
+    /// A new `/` the old way, which leaves a way back.
+    Chroot,
+    /// Files of the kernel are covered or made read-only.
+    MaskedPaths,
+    /// Its own host name.
+    Hostname,
+    /// Kernel settings that belong to its namespaces.
+    Sysctl,
+    /// Limits that belong to the process itself.
+    Rlimits,
+    /// Who the program runs as.
+    User,
+    /// Which parts of root's power are left.
+    Capabilities,
+    /// Which system calls are left.
+    Seccomp,
+    /// The process becomes the program.
+    Exec,
+    /// The program runs; someone has to wait for it.
+    Wait,
+    /// The program is asked to end.
+    Stop,
+    /// All that was made is taken away again.
+    Teardown,
+}
+
+impl Stage {
+    /// Every stage, in order.
+    pub const ALL: [Stage; 25] = [
+        Stage::Resolve,
+        Stage::Pull,
+        Stage::Verify,
+        Stage::Unpack,
+        Stage::Snapshot,
+        Stage::Network,
+        Stage::Bundle,
+        Stage::Cgroup,
+        Stage::Namespaces,
+        Stage::IdMappings,
+        Stage::Mounts,
+        Stage::Devices,
+        Stage::PivotRoot,
+        Stage::Chroot,
+        Stage::MaskedPaths,
+        Stage::Hostname,
+        Stage::Sysctl,
+        Stage::Rlimits,
+        Stage::User,
+        Stage::Capabilities,
+        Stage::Seccomp,
+        Stage::Exec,
+        Stage::Wait,
+        Stage::Stop,
+        Stage::Teardown,
+    ];
+
+    /// The stage's id in the trace and in the texts.
+    pub const fn id(self) -> &'static str {
+        match self {
+            Stage::Resolve => "resolve",
+            Stage::Pull => "pull",
+            Stage::Verify => "verify",
+            Stage::Unpack => "unpack",
+            Stage::Snapshot => "snapshot",
+            Stage::Network => "network",
+            Stage::Bundle => "bundle",
+            Stage::Cgroup => "cgroup",
+            Stage::Namespaces => "namespaces",
+            Stage::IdMappings => "id_mappings",
+            Stage::Mounts => "mounts",
+            Stage::Devices => "devices",
+            Stage::PivotRoot => "pivot_root",
+            Stage::Chroot => "chroot",
+            Stage::MaskedPaths => "masked_paths",
+            Stage::Hostname => "hostname",
+            Stage::Sysctl => "sysctl",
+            Stage::Rlimits => "rlimits",
+            Stage::User => "user",
+            Stage::Capabilities => "capabilities",
+            Stage::Seccomp => "seccomp",
+            Stage::Exec => "exec",
+            Stage::Wait => "wait",
+            Stage::Stop => "stop",
+            Stage::Teardown => "teardown",
+        }
+    }
+}

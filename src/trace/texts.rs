@@ -1,0 +1,87 @@
+//! The explanations: data, one entry a stage and language, compiled in.
+
+use super::stage::Stage;
+use serde::Deserialize;
+use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+use std::sync::OnceLock;
+
+/// What is said about a stage.
+#[derive(Deserialize, Debug)]
+#[serde(deny_unknown_fields)]
+pub struct StageText {
+    /// The stage in a few words, for the one-line view.
+    pub brief: String,
+    /// What it is: one or two sentences, present tense.
+    pub what: String,
+    /// Why it is there: what would be lost without it.
+    pub why: String,
+    /// What a virtual machine does in its place.
+    pub vm: String,
+    /// The man pages to go on with.
+    pub man: Vec<String>,
+    /// Where the sentences come from: man pages and kernel documentation, checked.
+    pub sources: Vec<String>,
+}
+
+/// All texts of one language.
+#[derive(Deserialize, Debug)]
+#[serde(deny_unknown_fields)]
+pub struct Texts {
+    /// By stage id.
+    pub stages: BTreeMap<String, StageText>,
+    /// Why a stage had nothing to do, by the name in the `skip` event.
+    pub skips: BTreeMap<String, String>,
+    /// Sentences of one run, by the name in the `note` event; `{name}` is a place.
+    pub notes: BTreeMap<String, String>,
+}
+
+const ENGLISH: &str = include_str!("texts/en.toml");
+
+/// The texts in English.
+pub fn english() -> &'static Texts {
+    static TEXTS: OnceLock<Texts> = OnceLock::new();
+    TEXTS.get_or_init(|| match toml::from_str(ENGLISH) {
+        Ok(texts) => texts,
+        Err(error) => unreachable!("texts/en.toml is compiled in and read by a test: {error}"),
+    })
+}
+
+impl Texts {
+    /// The texts of a stage.
+    pub fn stage(&self, stage: &str) -> Option<&StageText> {
+        self.stages.get(stage)
+    }
+
+    /// A note with its places filled. An unknown name is told as it is, never dropped.
+    pub fn note(&self, name: &str, with: &Map<String, Value>) -> String {
+        let mut text = self.notes.get(name).cloned().unwrap_or_else(|| name.to_owned());
+        for (place, value) in with {
+            let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            text = text.replace(&format!("{{{place}}}"), &value);
+        }
+        text
+    }
+}
+
+/// Every stage must have its texts, so that none is ever shown without its reason.
+pub fn missing() -> Vec<&'static str> {
+    Stage::ALL.iter().map(|stage| stage.id()).filter(|id| english().stage(id).is_none()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_stage_has_its_texts() {
+        assert_eq!(missing(), Vec::<&str>::new());
+    }
+
+    #[test]
+    fn every_text_names_where_its_claims_come_from() {
+        for (stage, text) in &english().stages {
+            assert!(!text.sources.is_empty() && !text.man.is_empty(), "{stage} has no source");
+        }
+    }
+}

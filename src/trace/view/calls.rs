@@ -1,0 +1,39 @@
+//! The view for those who know strace: a line a call, and marks where a stage begins.
+
+use super::value::{call_line, spelt};
+use crate::trace::event::{Event, Kind};
+use crate::trace::signature::{object_type, signature};
+use serde_json::Value;
+
+/// One line for an event.
+pub fn line(event: &Event) -> String {
+    let who = format!("[{:?} {}]", event.actor, event.pid).to_lowercase();
+    match &event.kind {
+        Kind::Enter => format!("# {}\n", event.stage),
+        Kind::Leave { failed: true, .. } => format!("# {} failed\n", event.stage),
+        Kind::Leave { .. } => String::new(),
+        Kind::Call { call, ret, errno, dur_ns } => {
+            let result = match (ret, errno) {
+                (_, Some(name)) => format!("-1 {name}"),
+                (Some(number), None) => result_number(&call.name, *number),
+                (None, None) => "?".to_owned(),
+            };
+            let took = if *dur_ns == 0 { String::new() } else { format!(" <{:.6}>", *dur_ns as f64 / 1e9) };
+            format!("{who} {} = {result}{took}\n", call_line(call))
+        }
+        Kind::Work { work, with } => format!("{who} # {work} {}\n", Value::Object(with.clone())),
+        Kind::Change { object, key, before, after } => {
+            let sort = object_type(object, key);
+            format!("{who} # {object} {key}: {} -> {}\n", spelt(sort, before), spelt(sort, after))
+        }
+        Kind::Skip { reason } => format!("{who} # nothing to do: {reason}\n"),
+        Kind::Note { note, with } => format!("{who} # {note} {}\n", Value::Object(with.clone())),
+    }
+}
+
+fn result_number(call: &str, number: i64) -> String {
+    match signature(call).map(|signature| signature.ret) {
+        Some(crate::trace::signature::Type::Mode) => format!("{number:#05o}").replacen("0o", "0", 1),
+        _ => number.to_string(),
+    }
+}

@@ -1,0 +1,110 @@
+//! Bulk work in the story: one row for thousands of calls, with its counts and bytes.
+
+use super::Style;
+use super::layout::{columns, sentences};
+use super::value::{bytes, span};
+use crate::trace::event::{Event, Kind};
+use serde_json::{Map, Value};
+
+/// The rows of all bulk work of a stage, work of one name in one table.
+pub fn rows(events: &[Event], style: &Style) -> String {
+    let mut tables: Vec<(&str, Vec<Vec<String>>)> = Vec::new();
+    for event in events {
+        if let Kind::Work { work, with } = &event.kind {
+            let row = row(work, &Fields { with, stable: style.stable });
+            match tables.last_mut() {
+                Some((name, rows)) if *name == work.as_ref() => rows.push(row),
+                _ => tables.push((work, vec![row])),
+            }
+        }
+    }
+    let render = |(_, rows): (&str, Vec<Vec<String>>)| {
+        // A single cell is a line of text, not a column: it may be as long as a rule of a firewall.
+        if rows.iter().all(|row| row.len() == 1) {
+            return rows.iter().map(|row| sentences(&row[0], style)).collect();
+        }
+        columns(rows, style)
+    };
+    tables.into_iter().map(render).collect()
+}
+
+struct Fields<'a> {
+    with: &'a Map<String, Value>,
+    stable: bool,
+}
+
+impl Fields<'_> {
+    fn text(&self, name: &str) -> String {
+        match self.with.get(name) {
+            Some(Value::String(text)) => text.clone(),
+            Some(Value::Null) | None => String::new(),
+            Some(other) => other.to_string(),
+        }
+    }
+
+    fn number(&self, name: &str) -> u64 {
+        self.with.get(name).and_then(Value::as_u64).unwrap_or_default()
+    }
+
+    /// A size, or its place in stable mode.
+    fn bytes(&self, name: &str) -> String {
+        if self.stable { "(size)".to_owned() } else { bytes(self.number(name)) }
+    }
+
+    fn span(&self, name: &str) -> String {
+        if self.stable { "(time)".to_owned() } else { span(self.number(name)) }
+    }
+
+    fn count(&self, name: &str, word: &str) -> Option<String> {
+        let number = self.number(name);
+        if self.stable {
+            return self.with.contains_key(name).then(|| format!("(n) {word}"));
+        }
+        (number > 0).then(|| format!("{number} {word}"))
+    }
+
+    /// A digest as long everywhere: its first twelve digits.
+    fn digest(&self, name: &str) -> String {
+        let text = self.text(name);
+        if self.stable { text } else { text.trim_start_matches("sha256:").chars().take(12).collect() }
+    }
+}
+
+fn row(work: &str, fields: &Fields<'_>) -> Vec<String> {
+    match work {
+        "exchange" => vec![
+            fields.text("method"),
+            fields.text("url"),
+            fields.text("status"),
+            fields.bytes("bytes"),
+            fields.span("dur_ns"),
+        ],
+        "blob" => {
+            let came = if fields.with.contains_key("bytes") {
+                format!("{} in {}", fields.bytes("bytes"), fields.span("dur_ns"))
+            } else {
+                "already here".to_owned()
+            };
+            vec![fields.text("role"), fields.digest("digest"), came, fields.text("remark")]
+        }
+        "check" => vec![fields.text("what"), fields.digest("digest"), fields.text("verdict")],
+        "layer" => vec![fields.text("name"), fields.digest("diff_id"), layer_size(fields), fields.text("verdict")],
+        "rules" => vec![fields.text("rule")],
+        _ => vec![
+            fields.with.iter().map(|(name, _)| format!("{name}={}", fields.text(name))).collect::<Vec<_>>().join("  "),
+        ],
+    }
+}
+
+fn layer_size(fields: &Fields<'_>) -> String {
+    if fields.with.get("reused") == Some(&Value::Bool(true)) {
+        return "already here".to_owned();
+    }
+    let parts = [
+        Some(format!("{} → {}", fields.bytes("bytes_in"), fields.bytes("bytes_out"))),
+        fields.count("files", "files"),
+        fields.count("dirs", "dirs"),
+        fields.count("whiteouts", "whiteouts"),
+    ];
+    parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
+}
