@@ -9,3 +9,8 @@ mod network;
 mod runtime;
 mod sys;
 mod trace;
+
+/// The hidden command that serves published ports.
+pub fn port_proxy(args: &[String]) -> u8 {
+    network::proxy_main(args)
+}

@@ -1,6 +1,15 @@
-//! The binary: a tool of the lab image when called by a tool's name, else rlab.
+//! rlab.
+
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    rlab::lab::tools::main_if_tool(std::env::args_os()).unwrap_or(ExitCode::from(125))
+    // Inside the lab image this binary is called by the names of its tools.
+    if let Some(code) = rlab::lab::tools::main_if_tool(std::env::args_os()) {
+        return code;
+    }
+    let args: Vec<String> = std::env::args().collect();
+    match args.get(1).map(String::as_str) {
+        Some("port-proxy") => rlab::port_proxy(&args[2..]).into(),
+        _ => ExitCode::SUCCESS,
+    }
 }

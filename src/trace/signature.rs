@@ -71,6 +71,7 @@ use Type::{Count, Fd, Flags, Int, Limit, Mode, Options, Path, Pid, Struct, Text}
 
 /// Every call that the trace can tell of.
 pub static SIGNATURES: &[Signature] = &[
+    sig("bpf", "bpf(2)", Fd, &[("cmd", Flags), ("attr", Struct)]),
     sig("capset", "capset(2)", Int, &[("effective", Flags), ("permitted", Flags), ("inheritable", Flags)]),
     sig("chdir", "chdir(2)", Int, &[("path", Path)]),
     sig("chroot", "chroot(2)", Int, &[("path", Path)]),
@@ -159,6 +160,8 @@ static WORK: &[(&str, Type)] = &[
     ("inode", Type::Inode),
     ("created", Type::Time),
     ("rule", Options),
+    ("target_fd", Path),
+    ("attach_bpf_fd", Fd),
     ("argv", Struct),
     ("message", Struct),
 ];
