@@ -130,7 +130,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_bytes_are_read_without_harm(stat in ".*", cmdline in proptest::collection::vec(any::<u8>(), 0..64)) {
+        fn any_bytes_are_read_without_harm(stat in "[0-9]{0,3} \\(.{0,6}\\) [A-Z0-9 -]{0,20}|.*", cmdline in proptest::collection::vec(any::<u8>(), 0..64)) {
             let _ = parse(&stat, 0, &cmdline);
         }
     }
