@@ -18,7 +18,11 @@ const DEFAULT_ROOT: &str = "/var/lib/rlab";
 
 /// The bridge's name: `rlab0`, or for another root one that is that root's alone. At most 15 bytes, see netdevice(7).
 pub fn name(root: &Path) -> String {
-    if root == Path::new(DEFAULT_ROOT) { "rlab0".to_owned() } else { format!("rlab-{}", short_hash(&[root.as_os_str().as_encoded_bytes()], 8)) }
+    if root == Path::new(DEFAULT_ROOT) {
+        "rlab0".to_owned()
+    } else {
+        format!("rlab-{}", short_hash(&[root.as_os_str().as_encoded_bytes()], 8))
+    }
 }
 
 /// The name of the host's end of a container's cable.
@@ -143,7 +147,12 @@ fn taken(netlink: &Netlink) -> Result<Vec<Subnet>> {
         netlink.addresses()?.iter().map(|address| Subnet::around(address.ip, address.prefix_len)).collect();
     // The default route leads everywhere and says nothing about what is used.
     let routes = netlink.routes()?;
-    taken.extend(routes.iter().filter(|route| route.prefix_len > 0).map(|route| Subnet::around(route.destination, route.prefix_len)));
+    taken.extend(
+        routes
+            .iter()
+            .filter(|route| route.prefix_len > 0)
+            .map(|route| Subnet::around(route.destination, route.prefix_len)),
+    );
     let resolv = std::fs::read_to_string("/etc/resolv.conf").unwrap_or_default();
     let servers = resolv.lines().filter_map(|line| line.strip_prefix("nameserver")?.trim().parse::<Ipv4Addr>().ok());
     taken.extend(servers.map(|server| Subnet::around(server, 24)));

@@ -48,7 +48,10 @@ impl Forwarding {
 
     /// Switches it on for `holder`; what was set before is on disk before anything is changed.
     pub fn acquire(&mut self, holder: &Path) -> Result<()> {
-        let entry = self.entries.entry(self.namespace.clone()).or_insert_with(|| Entry { saved: snapshot(), holders: BTreeSet::new() });
+        let entry = self
+            .entries
+            .entry(self.namespace.clone())
+            .or_insert_with(|| Entry { saved: snapshot(), holders: BTreeSet::new() });
         entry.holders.retain(|holder| holder.exists());
         entry.holders.insert(holder.to_owned());
         self.save()?;

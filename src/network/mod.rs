@@ -182,7 +182,8 @@ fn publish(request: &Request, bridge: &str, ip: Ipv4Addr, record: Record<'_>) ->
         return Ok(Vec::new());
     }
     let bound = proxy::start(&request.program, &request.ports, ip, record)?;
-    let bindings: Vec<PortBinding> = request.ports.iter().zip(bound).map(|(port, host_port)| binding(port, host_port)).collect();
+    let bindings: Vec<PortBinding> =
+        request.ports.iter().zip(bound).map(|(port, host_port)| binding(port, host_port)).collect();
     let forwards: Vec<rules::Forward> = bindings.iter().map(|binding| forward(binding, ip)).collect();
     let comment = rules::comment(&request.id, bridge);
     record(Resource::Rules { table: bridge.to_owned(), comment: comment.clone() }).map_err(Error::Journal)?;
@@ -218,7 +219,11 @@ fn attached(request: &Request, netns: Option<PathBuf>, endpoint: Option<Endpoint
     let resolv_conf = if untouched { host } else { resolv_conf(&host, &request.dns) };
     let hosts = match request.mode {
         Mode::Host => hosts::hosts_of_host(&read("/etc/hosts"), &request.extra_hosts),
-        _ => hosts::hosts(&request.extra_hosts, &request.hostname, endpoint.as_ref().map(|endpoint| (endpoint.ip, endpoint.gateway))),
+        _ => hosts::hosts(
+            &request.extra_hosts,
+            &request.hostname,
+            endpoint.as_ref().map(|endpoint| (endpoint.ip, endpoint.gateway)),
+        ),
     };
     Attached { netns, endpoint, resolv_conf, hosts, hostname: hosts::hostname(&request.hostname) }
 }

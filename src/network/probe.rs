@@ -60,7 +60,8 @@ impl Snapshot {
             if let (Some(gateway), Some(link)) = (route.gateway, route.oif.and_then(named))
                 && key(link).is_some()
             {
-                objects.insert(("route", "default".to_owned()), json!({"gateway": gateway.to_string(), "oif": link.name}));
+                objects
+                    .insert(("route", "default".to_owned()), json!({"gateway": gateway.to_string(), "oif": link.name}));
             }
         }
         Ok(Snapshot { objects })

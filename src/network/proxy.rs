@@ -35,12 +35,7 @@ enum Report {
     /// Everything is bound: the host's ports, in the order of the arguments.
     Bound(Vec<u16>),
     /// The first that could not be bound.
-    Refused {
-        ip: IpAddr,
-        port: u16,
-        protocol: Protocol,
-        errno: i32,
-    },
+    Refused { ip: IpAddr, port: u16, protocol: Protocol, errno: i32 },
 }
 
 /// Starts the proxy and gives back the host's ports, in order.
@@ -105,7 +100,11 @@ fn arguments(ports: &[PublishedPort], ip: Ipv4Addr) -> Vec<String> {
             Some((first, last)) if first == last => first.to_string(),
             Some((first, last)) => format!("{first}-{last}"),
         };
-        args.extend([port.protocol.name().to_owned(), format!("{host}:{host_ports}"), format!("{ip}:{}", port.container_port)]);
+        args.extend([
+            port.protocol.name().to_owned(),
+            format!("{host}:{host_ports}"),
+            format!("{ip}:{}", port.container_port),
+        ]);
     }
     args
 }

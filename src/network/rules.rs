@@ -49,7 +49,8 @@ pub fn delete_table(bridge: &str) -> Result<()> {
 ///
 /// `routed` is false where another firewall would drop what comes from outside: then the proxy serves it instead.
 pub fn add_forwards(bridge: &str, comment: &str, forwards: &[Forward], routed: bool) -> Result<()> {
-    let rules: Vec<String> = forwards.iter().flat_map(|forward| container_rules(bridge, comment, forward, routed)).collect();
+    let rules: Vec<String> =
+        forwards.iter().flat_map(|forward| container_rules(bridge, comment, forward, routed)).collect();
     if rules.is_empty() { Ok(()) } else { Ok(nft::load(&rules)?) }
 }
 
@@ -135,7 +136,10 @@ fn deletions(objects: &[Value], bridge: &str, comment: &str) -> Vec<String> {
 fn dropping_chain(objects: &[Value], bridge: &str) -> Option<String> {
     let chains = objects.iter().map(|object| &object["chain"]);
     let mut drops = chains.filter(|chain| {
-        chain["hook"] == "forward" && chain["policy"] == "drop" && matches!(chain["family"].as_str(), Some("ip" | "inet")) && chain["table"] != bridge
+        chain["hook"] == "forward"
+            && chain["policy"] == "drop"
+            && matches!(chain["family"].as_str(), Some("ip" | "inet"))
+            && chain["table"] != bridge
     });
     let chain = drops.next()?;
     Some(format!("{} {} {}", chain["family"].as_str()?, chain["table"].as_str()?, chain["name"].as_str()?))
@@ -192,8 +196,21 @@ mod tests {
     #[test]
     fn anothers_drop_is_seen_and_our_own_is_not() {
         let chain = |table: &str, hook: &str, policy: &str| json!({"chain": {"family": "ip", "table": table, "name": "FORWARD", "hook": hook, "policy": policy}});
-        assert_eq!(dropping_chain(&[chain("filter", "forward", "drop")], "rlab0"), Some("ip filter FORWARD".to_owned()));
-        assert_eq!(dropping_chain(&[chain("filter", "forward", "accept"), chain("filter", "input", "drop"), chain("rlab0", "forward", "drop")], "rlab0"), None);
+        assert_eq!(
+            dropping_chain(&[chain("filter", "forward", "drop")], "rlab0"),
+            Some("ip filter FORWARD".to_owned())
+        );
+        assert_eq!(
+            dropping_chain(
+                &[
+                    chain("filter", "forward", "accept"),
+                    chain("filter", "input", "drop"),
+                    chain("rlab0", "forward", "drop")
+                ],
+                "rlab0"
+            ),
+            None
+        );
     }
 
     #[test]

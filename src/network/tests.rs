@@ -52,7 +52,8 @@ fn on_a_host(name: &str, test: fn(&Host)) {
 
 fn run(command: &str) -> String {
     let words: Vec<&str> = command.split_whitespace().collect();
-    let output = Command::new(words[0]).args(&words[1..]).env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").output().unwrap();
+    let output =
+        Command::new(words[0]).args(&words[1..]).env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").output().unwrap();
     assert!(output.status.success(), "{command}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap()
 }
@@ -94,7 +95,8 @@ fn same(before: &BTreeMap<String, String>, after: &BTreeMap<String, String>) {
 /// The binary that the tests of the crate are built with; `None` when it is not there or is not up to it.
 fn program() -> Option<PathBuf> {
     let program = std::env::current_exe().ok()?.parent()?.parent()?.join("rlab");
-    let answers = Command::new(&program).args(["port-proxy", "nonsense"]).status().is_ok_and(|status| status.code() == Some(125));
+    let answers =
+        Command::new(&program).args(["port-proxy", "nonsense"]).status().is_ok_and(|status| status.code() == Some(125));
     if !answers {
         eprintln!("skipped published ports: {} is not built yet", program.display());
     }
@@ -187,14 +189,21 @@ fn a_network_is_what_ip_says_it_is_and_leaves_nothing() {
         assert_eq!(links[1]["addr_info"][0]["local"], ip.to_string());
         assert_eq!(links[1]["addr_info"][0]["broadcast"], "172.30.0.255");
         let routes: serde_json::Value = serde_json::from_str(&routes).unwrap();
-        assert_eq!((routes[0]["dst"].as_str(), routes[0]["gateway"].as_str()), (Some("default"), Some(gateway.to_string().as_str())));
+        assert_eq!(
+            (routes[0]["dst"].as_str(), routes[0]["gateway"].as_str()),
+            (Some("default"), Some(gateway.to_string().as_str()))
+        );
         let veth = run(&format!("ip -j link show master {bridge}"));
         assert!(veth.contains("\"veth") && veth.contains("\"UP\""), "{veth}");
         assert_ne!(before, state());
         undo(&made.resources);
         same(&before, &state());
         assert_eq!(std::fs::read_dir(host.dir.path().join("a/run/netns")).unwrap().count(), 0);
-        assert_eq!(std::fs::read_dir(host.dir.path().join("a/run")).unwrap().count(), 1, "only the empty netns directory");
+        assert_eq!(
+            std::fs::read_dir(host.dir.path().join("a/run")).unwrap().count(),
+            1,
+            "only the empty netns directory"
+        );
     });
 }
 
@@ -302,9 +311,17 @@ fn a_published_port_is_reached_from_everywhere() {
         assert_eq!(ask(&format!("{HOST}:8080")).unwrap(), HOST);
         let chosen = made.endpoint().ports[1].host_port;
         assert_eq!(ask(&format!("127.0.0.1:{chosen}")).unwrap(), gateway);
-        assert_eq!(within(&host.outside, || ask(&format!("{HOST}:8080"))).unwrap(), OUTSIDE, "its own address is seen inside");
+        assert_eq!(
+            within(&host.outside, || ask(&format!("{HOST}:8080"))).unwrap(),
+            OUTSIDE,
+            "its own address is seen inside"
+        );
         assert!(within(&host.outside, || ask(&format!("{HOST}:8081"))).is_err());
-        assert_eq!(within(made.netns(), || ask(&format!("{HOST}:8080"))).unwrap(), gateway, "it reaches itself over the host");
+        assert_eq!(
+            within(made.netns(), || ask(&format!("{HOST}:8080"))).unwrap(),
+            gateway,
+            "it reaches itself over the host"
+        );
         udp_echo(made.netns());
         undo(&made.resources);
         assert!(ask("127.0.0.1:8080").is_err());
@@ -341,7 +358,10 @@ fn a_taken_port_is_refused_by_name_and_a_range_goes_on() {
         });
         let error = refused.unwrap_err();
         let own = format!("(process {})", std::process::id());
-        assert!(matches!(&error, Error::PortTaken { port: 8080, holder: Some(holder), .. } if holder.ends_with(&own)), "{error}");
+        assert!(
+            matches!(&error, Error::PortTaken { port: 8080, holder: Some(holder), .. } if holder.ends_with(&own)),
+            "{error}"
+        );
         undo(&resources);
         same(&before, &state());
         let made = make(&request(host, "a", "one", &["8080-8082:80"]));
@@ -361,7 +381,10 @@ fn behind_a_firewall_that_drops_published_ports_still_work() {
         let before = state();
         let made = make(&request(host, "a", "one", &["8080:80"]));
         serve_inside(made.netns(), "0.0.0.0:80");
-        assert_eq!(within(&host.outside, || ask(&format!("{HOST}:8080"))).unwrap(), made.endpoint().gateway.to_string());
+        assert_eq!(
+            within(&host.outside, || ask(&format!("{HOST}:8080"))).unwrap(),
+            made.endpoint().gateway.to_string()
+        );
         undo(&made.resources);
         same(&before, &state());
     });

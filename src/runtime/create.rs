@@ -78,9 +78,9 @@ pub struct Created {
 /// Errors leave nothing running; what was made is in the record that [`super::delete`] works from.
 pub fn create(bundle: &Path, dir: &Path, options: CreateOptions) -> Result<Created, Error> {
     let spec = load(bundle)?;
-    let plan = Plan::new(&spec, bundle, &options, cgroup::Layout::detect()?)?;
+    let plan = Plan::new(&spec, bundle, &options, &cgroup::Layout::detect()?)?;
     let mut state =
-        RuntimeState { id: options.id, bundle: bundle.to_owned(), process: None, cgroup: Some(plan.cgroup.cgroup()) };
+        RuntimeState { id: options.id, bundle: bundle.to_owned(), process: None, cgroup: Some(plan.group.clone()) };
     state.save(dir)?; // before the first thing is made: what isn't written down can't be taken away
     let group = trace::stage(Stage::Cgroup, || cgroup_stage::apply(&plan.cgroup))?;
     let fifo = make_fifo(dir)?;

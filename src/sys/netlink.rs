@@ -14,13 +14,11 @@ use crate::trace::Call;
 use netlink_packet_core::{
     NLM_F_ACK, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REQUEST, NetlinkHeader, NetlinkMessage, NetlinkPayload,
 };
+use netlink_packet_route::AddressFamily;
 use netlink_packet_route::RouteNetlinkMessage;
 use netlink_packet_route::address::{AddressAttribute, AddressMessage};
-use netlink_packet_route::link::{
-    InfoData, InfoKind, InfoVeth, LinkAttribute, LinkFlags, LinkInfo, LinkMessage,
-};
+use netlink_packet_route::link::{InfoData, InfoKind, InfoVeth, LinkAttribute, LinkFlags, LinkInfo, LinkMessage};
 use netlink_packet_route::route::{RouteAddress, RouteAttribute, RouteHeader, RouteMessage, RouteProtocol, RouteType};
-use netlink_packet_route::AddressFamily;
 use netlink_sys::{Socket, protocols::NETLINK_ROUTE};
 use nix::errno::Errno;
 use std::cell::{Cell, RefCell};
@@ -47,7 +45,10 @@ impl Netlink {
             Ok(socket)
         };
         let socket = open().map_err(|error| super::Error {
-            call: Call::new("socket").arg("domain", "AF_NETLINK").arg("type", "SOCK_DGRAM").arg("protocol", "NETLINK_ROUTE"),
+            call: Call::new("socket")
+                .arg("domain", "AF_NETLINK")
+                .arg("type", "SOCK_DGRAM")
+                .arg("protocol", "NETLINK_ROUTE"),
             errno: error.raw_os_error().unwrap_or(Errno::EIO as i32),
         })?;
         Ok(Netlink { socket, sequence: Cell::new(0) })
@@ -172,7 +173,9 @@ impl Netlink {
     fn acknowledged(&self, sequence: u32, words: &RefCell<Option<String>>) -> nix::Result<()> {
         loop {
             for packet in self.receive()? {
-                if let (true, NetlinkPayload::Error(error)) = (packet.header.sequence_number == sequence, packet.payload) {
+                if let (true, NetlinkPayload::Error(error)) =
+                    (packet.header.sequence_number == sequence, packet.payload)
+                {
                     *words.borrow_mut() = read::extended_ack(&error.header);
                     return error.code.map_or(Ok(()), |code| Err(Errno::from_raw(code.get().saturating_neg())));
                 }

@@ -28,7 +28,8 @@ impl NetworkNamespace {
 
     /// The one that a file names. Not told: opening it changes nothing.
     pub fn open(path: &Path) -> Result<NetworkNamespace> {
-        let call = || Call::new("openat").arg("dirfd", "AT_FDCWD").path("pathname", path).arg("flags", "O_RDONLY|O_CLOEXEC");
+        let call =
+            || Call::new("openat").arg("dirfd", "AT_FDCWD").path("pathname", path).arg("flags", "O_RDONLY|O_CLOEXEC");
         let fd = open(path, OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty())
             .map_err(|errno| Error { call: call(), errno: errno as i32 })?;
         Ok(NetworkNamespace { fd, path: path.to_string_lossy().into_owned() })

@@ -58,7 +58,12 @@ impl Netlink {
     /// Every link of the namespace.
     pub fn links(&self) -> Result<Vec<Link>> {
         let answers = self.dump(RouteNetlinkMessage::GetLink(LinkMessage::default()), "RTM_GETLINK")?;
-        Ok(answers.iter().filter_map(|answer| if let RouteNetlinkMessage::NewLink(link) = answer { Some(read_link(link)) } else { None }).collect())
+        Ok(answers
+            .iter()
+            .filter_map(
+                |answer| if let RouteNetlinkMessage::NewLink(link) = answer { Some(read_link(link)) } else { None },
+            )
+            .collect())
     }
 
     /// The link of that name.
@@ -71,7 +76,12 @@ impl Netlink {
         let mut request = AddressMessage::default();
         request.header.family = AddressFamily::Inet;
         let answers = self.dump(RouteNetlinkMessage::GetAddress(request), "RTM_GETADDR")?;
-        Ok(answers.iter().filter_map(|answer| if let RouteNetlinkMessage::NewAddress(address) = answer { read_address(address) } else { None }).collect())
+        Ok(answers
+            .iter()
+            .filter_map(|answer| {
+                if let RouteNetlinkMessage::NewAddress(address) = answer { read_address(address) } else { None }
+            })
+            .collect())
     }
 
     /// Every IPv4 route of the namespace, of all tables.
@@ -79,7 +89,12 @@ impl Netlink {
         let mut request = RouteMessage::default();
         request.header.address_family = AddressFamily::Inet;
         let answers = self.dump(RouteNetlinkMessage::GetRoute(request), "RTM_GETROUTE")?;
-        Ok(answers.iter().filter_map(|answer| if let RouteNetlinkMessage::NewRoute(route) = answer { Some(read_route(route)) } else { None }).collect())
+        Ok(answers
+            .iter()
+            .filter_map(
+                |answer| if let RouteNetlinkMessage::NewRoute(route) = answer { Some(read_route(route)) } else { None },
+            )
+            .collect())
     }
 
     /// Asks for everything of a kind. Not told: it changes nothing.
