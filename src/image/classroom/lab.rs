@@ -198,8 +198,13 @@ mod tests {
             assert!(unpacked.unwrap().success());
         }
         let script = "cd /tmp && id; echo $?; ps || true; ls -l /bin/sh; cat /etc/os-release";
-        let said =
-            Command::new("chroot").arg(root.path()).args(["/bin/sh", "-c", script]).env_clear().output().unwrap();
+        let said = Command::new("chroot")
+            .arg(root.path())
+            .args(["/bin/sh", "-c", script])
+            .env_clear()
+            .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
+            .output()
+            .unwrap();
         let (out, err) = (String::from_utf8_lossy(&said.stdout), String::from_utf8_lossy(&said.stderr));
         assert!(out.starts_with("uid=0(root) gid=0(root) groups=0(root)") && out.contains("\n0\n"), "{out}{err}");
         assert!(out.contains("/bin/sh -> rlab-tools") && out.contains("PRETTY_NAME=\"rlab lab\""), "{out}");
