@@ -3,7 +3,6 @@
 //! Nothing here knows of images, names or networks. A caller hands over an id, a directory with `config.json`, and gets a
 //! process that waits at the threshold of its program ([`create`]), then is let over it ([`start`]).
 
-mod capability;
 mod create;
 mod delete;
 mod error;
@@ -17,7 +16,6 @@ mod start;
 mod state;
 mod sync;
 
-pub use capability::{ALL as ALL_CAPABILITIES, number as capability_number};
 pub use create::{CreateOptions, Created, EnterRoot, Stdio, create};
 pub use delete::delete;
 pub use error::Error;

@@ -10,6 +10,7 @@
 )]
 
 mod bpf;
+mod capability;
 mod errno;
 mod files;
 pub mod flock;
@@ -28,6 +29,7 @@ pub mod tool;
 pub mod tree;
 
 pub use bpf::*;
+pub use capability::{CAPABILITIES, capability_mask, capability_number};
 pub use errno::{Errno, errno_name, errno_text};
 pub use files::*;
 pub use identity::*;
