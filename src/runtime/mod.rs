@@ -3,6 +3,7 @@
 //! Nothing here knows of images, names or networks. A caller hands over an id, a directory with `config.json`, and gets a
 //! process that waits at the threshold of its program ([`create`]), then is let over it ([`start`]).
 
+mod command;
 mod create;
 mod delete;
 mod error;
@@ -19,6 +20,4 @@ mod sync;
 pub use create::{CreateOptions, Created, EnterRoot, Stdio, create};
 pub use delete::delete;
 pub use error::Error;
-pub use plan::PlanError;
 pub use start::start;
-pub use state::{RuntimeState, start_time};

@@ -236,7 +236,7 @@ mod tests {
         let [one, two] = dirs.each_ref().map(|dir| dir.path());
         let first = match assemble(recipe("nginx").unwrap(), cache, one, &|_| {}) {
             Err(error @ (super::super::Error::NoPackageManager { .. } | super::super::Error::Unreachable { .. })) => {
-                eprintln!("skipped: nginx is not assembled: {error}");
+                crate::skip::aloud(format!("nginx is not assembled: {error}"));
                 return;
             }
             other => other.unwrap(),

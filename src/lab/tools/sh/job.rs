@@ -109,7 +109,7 @@ impl Shell {
     /// What is no builtin: a child, or with `exec` this very process.
     fn program(&self, command: &Command, program: &str, args: &[&str], out: Option<File>) -> Result<u8> {
         if let ("exec", [program, args @ ..]) = (program, args) {
-            let failed = self.process(command, program, args, out)?.exec();
+            let failed = crate::sys::tool::exec(&mut self.process(command, program, args, out)?);
             return Ok(not_run(program, &failed));
         }
         match self.process(command, program, args, out)?.spawn() {
