@@ -21,8 +21,8 @@ mod subnet;
 mod tests;
 
 pub use error::{Error, Result};
-pub use hosts::{ExtraHost, ExtraHostError, parse_extra_host};
-pub use ports::{PortError, Protocol, PublishedPort, parse as parse_published};
+pub use hosts::{ExtraHost, parse_extra_host};
+pub use ports::{Protocol, PublishedPort, parse as parse_published};
 pub use proxy::{COMMAND as PROXY_COMMAND, proxy_main};
 pub use resolv::{Dns, Source as DnsSource};
 pub use resource::Resource;
