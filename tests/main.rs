@@ -1,1 +1,4 @@
+//! Every integration test, in one binary: the crate is linked once, and tests that need the machine alone can wait for
+//! one another.
 
+mod tidy;

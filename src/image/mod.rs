@@ -37,3 +37,6 @@ use time::format_description::well_known::Rfc3339;
 fn now() -> String {
     OffsetDateTime::now_utc().format(&Rfc3339).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests;

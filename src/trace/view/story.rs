@@ -6,6 +6,7 @@ use super::work::rows;
 use super::{Block, Style};
 use crate::trace::event::{Call, Event, Kind};
 use crate::trace::signature::{Type, object_type, signature};
+use crate::trace::stage::Stage;
 use crate::trace::texts::{StageText, english};
 use serde_json::Value;
 
@@ -13,8 +14,11 @@ use serde_json::Value;
 const CALLS: usize = 3;
 /// How many changes a block shows; `--explain=json` has every one.
 const CHANGES: usize = 6;
-/// Calls that prepare others or look around. They are shown when nothing else is there.
-const MINOR: [&str; 7] = ["openat", "openat2", "chdir", "fchdir", "umask", "close_range", "dup3"];
+
+/// How many letters of one argument are shown.
+const LONGEST: usize = 120;
+/// How many names share a row of changes.
+const NAMES: usize = 4;
 
 /// What is said while the program runs: the one sentence that can't wait for the stage's end.
 pub fn running(event: &Event, style: &Style) -> String {
@@ -41,7 +45,9 @@ pub fn block(block: &Block, style: &Style) -> String {
     for note in notes(block) {
         out += &sentences(&note, style);
     }
-    let details = rows(&block.events, style) + &calls(&block.events, failed, style) + &changes(&block.events, style);
+    let (calls, more_calls) = calls(&block.events, &block.stage, failed, style);
+    let (changes, more_changes) = changes(&block.events, style);
+    let details = rows(&block.events, style) + &calls + &changes;
     if !details.is_empty() {
         out.push('\n');
         out += &details;
@@ -49,7 +55,7 @@ pub fn block(block: &Block, style: &Style) -> String {
     if let Some(text) = stage
         && !failed
     {
-        out += &dim(&deeper(text, style), style);
+        out += &dim(&deeper(text, more_calls, more_changes, style), style);
     }
     out + "\n"
 }
@@ -97,7 +103,7 @@ fn notes(block: &Block) -> Vec<String> {
 type Told<'a> = (&'a Call, Option<i64>, Option<&'a str>);
 
 /// The calls, aligned. The first of each name is shown, as far as there is room, and the one that failed.
-fn calls(events: &[Event], failed: bool, style: &Style) -> String {
+fn calls(events: &[Event], stage: &str, failed: bool, style: &Style) -> (String, usize) {
     let all: Vec<Told<'_>> = events
         .iter()
         .filter_map(|event| match &event.kind {
@@ -105,33 +111,30 @@ fn calls(events: &[Event], failed: bool, style: &Style) -> String {
             _ => None,
         })
         .collect();
-    let shown = chosen(&all, failed);
+    let shown = chosen(&all, stage, failed);
     let width = shown.iter().map(|at| all[*at].0.name.len()).max().unwrap_or(0);
     let mut out = String::new();
     for (what, ret, errno) in shown.iter().map(|at| &all[*at]) {
         let name = format!("{:<width$}", what.name);
-        let arguments: Vec<String> = named_arguments(what).iter().map(|text| shortened(text)).collect();
+        let arguments: Vec<String> = named_arguments(what).iter().map(|text| cut(&shortened(text))).collect();
         out += &call(&name, &arguments, &result(&what.name, *ret, *errno), errno.is_some(), style);
     }
-    let hidden = all.len() - shown.len();
-    if hidden > 0 {
-        out +=
-            &dim(&sentences(&format!("and {hidden} more {} (--explain=calls)", plural(hidden, "call")), style), style);
-    }
-    out
+    (out, all.len() - shown.len())
 }
 
-/// Which calls are shown: first of each name, those that change something before those that prepare; in their order.
-fn chosen(all: &[Told<'_>], failed: bool) -> Vec<usize> {
+/// Which calls are shown: those the stage is about, first of each name, before those that prepare; in their order.
+fn chosen(all: &[Told<'_>], stage: &str, failed: bool) -> Vec<usize> {
+    let own = Stage::of(stage).map_or::<&[&str], _>(&[], Stage::own_calls);
     let first = |at: &usize| !all[..*at].iter().any(|(other, ..)| other.name == all[*at].0.name);
     let refused = |at: &usize| all[*at].2.is_some();
-    let minor = |at: &usize| MINOR.contains(&all[*at].0.name.as_ref());
+    let ours = |at: &usize| own.contains(&all[*at].0.name.as_ref()) && !refused(at);
     let mut chosen: Vec<usize> = Vec::new();
     if failed && let Some(last) = (0..all.len()).rev().find(refused) {
         chosen.push(last);
     }
+    // Where a stage has calls of its own, what prepares them is only counted.
     let by_weight: [&dyn Fn(&usize) -> bool; 3] =
-        [&|at| first(at) && !minor(at) && !refused(at), &|at| !minor(at) && !refused(at), &|at| !refused(at)];
+        [&|at| ours(at) && first(at), &|at| ours(at), &|at| own.is_empty() && !refused(at)];
     for wanted in by_weight {
         for at in (0..all.len()).filter(wanted) {
             if chosen.len() < CALLS && !chosen.contains(&at) {
@@ -141,6 +144,15 @@ fn chosen(all: &[Told<'_>], failed: bool) -> Vec<usize> {
     }
     chosen.sort_unstable();
     chosen
+}
+
+/// A long value is cut: the other views have it whole.
+fn cut(text: &str) -> String {
+    if text.chars().count() <= LONGEST {
+        text.to_owned()
+    } else {
+        text.chars().take(LONGEST - 1).chain(['…']).collect()
+    }
 }
 
 fn plural(count: usize, word: &str) -> String {
@@ -157,25 +169,30 @@ fn result(name: &str, ret: Option<i64>, errno: Option<&str>) -> String {
 }
 
 /// What was read before and after, only where it differs.
-fn changes(events: &[Event], style: &Style) -> String {
+fn changes(events: &[Event], style: &Style) -> (String, usize) {
     let mut rows: Vec<Vec<String>> = Vec::new();
     for event in events {
         if let Kind::Change { object, key, before, after } = &event.kind {
             let sort = object_type(object, key);
             let name = if key.is_empty() { object.to_string() } else { shortened(key) };
-            rows.push(vec![name, reading(sort, before), "→".to_owned(), reading(sort, after)]);
+            let (before, after) = (reading(sort, before), reading(sort, after));
+            // Many things that changed alike are one row.
+            match rows.iter_mut().find(|row| row[1] == before && row[3] == after) {
+                Some(row) => row[0] = format!("{}\n{name}", row[0]),
+                None => rows.push(vec![name, before, "→".to_owned(), after]),
+            }
         }
-    }
-    if rows.is_empty() {
-        return String::new();
     }
     let more = rows.len().saturating_sub(CHANGES);
     rows.truncate(CHANGES);
-    let mut out = changed(&columns(rows, style), style);
-    if more > 0 {
-        out += &dim(&sentences(&format!("and {more} more {} (--explain=json)", plural(more, "change")), style), style);
+    for row in &mut rows {
+        let names: Vec<&str> = row[0].split('\n').collect();
+        row[0] = match names.len() {
+            ..=NAMES => names.join(" "),
+            all => format!("{} +{}", names[..NAMES].join(" "), all - NAMES),
+        };
     }
-    out
+    if rows.is_empty() { (String::new(), 0) } else { (changed(&columns(rows, style), style), more) }
 }
 
 fn reading(sort: Type, value: &Value) -> String {
@@ -193,6 +210,13 @@ fn reading(sort: Type, value: &Value) -> String {
     }
 }
 
-fn deeper(text: &StageText, style: &Style) -> String {
-    labelled("In a VM", text.vm.trim(), style) + &labelled("Deeper", &text.man.join(", "), style)
+fn deeper(text: &StageText, more_calls: usize, more_changes: usize, style: &Style) -> String {
+    let mut pages = text.man.join(", ");
+    if more_calls > 0 {
+        pages += &format!(" · {more_calls} more {}", plural(more_calls, "call"));
+    }
+    if more_changes > 0 {
+        pages += &format!(" · {more_changes} more {}", plural(more_changes, "change"));
+    }
+    labelled("In a VM", text.vm.trim(), style) + &labelled("Deeper", &pages, style)
 }

@@ -15,7 +15,7 @@ pub fn call_line(call: &Call) -> String {
 /// descriptors, which the path beside them explains.
 pub fn named_arguments(call: &Call) -> Vec<String> {
     let telling = |(name, value): &(&String, &Value)| {
-        let empty = value.is_null() || value.as_str() == Some("0") && name.as_str() != "arg";
+        let empty = value.is_null() || value.as_str() == Some("0") && name.contains("flags");
         !empty && !(name.as_str() == "dirfd" && call.args.len() > 1)
     };
     let spell = |(name, value): (&String, &Value)| format!("{name}={}", spelt(argument_type(&call.name, name), value));
