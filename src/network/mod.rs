@@ -3,6 +3,8 @@
 //! The engine asks for a network before there is a process; what it gets is the path of a network namespace that the
 //! runtime joins. Everything that is made is handed to the undo list first, so that a rlab that is killed at any
 //! point leaves a list that is complete.
+//!
+//! The bridge speaks IPv4 only; a published port is listened on over IPv6, too, and served by the proxy.
 
 mod bridge;
 mod error;
