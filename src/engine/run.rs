@@ -38,7 +38,7 @@ pub fn run(home: &Home, options: &RunOptions, sources: &Sources<'_>, telling: Te
     let mut container = Container::new(home, record(options)?)?;
     let told = telling.replay.is_some();
     if let Some(replay) = telling.replay {
-        listen(&container, replay)?;
+        listen(home, &container, replay)?;
     }
     let result = live(home, options, sources, &reference, &store, &mut container);
     let undone = tear_down(container, options, told, &result);
@@ -116,11 +116,13 @@ fn keep_record(container: &mut Container, image: &ImageRecord, args: &[String]) 
 }
 
 /// Opens the trace: append-only and close-on-exec, before any other process exists.
-fn listen(container: &Container, replay: Replay) -> Result<(), Error> {
+fn listen(home: &Home, container: &Container, replay: Replay) -> Result<(), Error> {
     let path = trace_path(&container.dir);
     let trace_file = OpenOptions::new().create(true).append(true).open(&path).map_err(file(&path))?;
     let follower = Follower::open(&path, replay).map_err(file(&path))?;
     trace::open(trace_file, sys::shared_counter(), Some(follower));
+    // A reader of the trace, in stable mode above all, has to know which part of a path is a matter of this rlab's place.
+    trace::work("home", || json!({"root": home.root, "run": home.run}));
     Ok(())
 }
 

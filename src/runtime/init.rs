@@ -58,12 +58,12 @@ fn run(plan: &Plan, inherited: &Inherited) -> Result<Infallible, Failure> {
         stage::run(Stage::Seccomp, || seccomp::apply(plan))?; // as late as possible: it binds us, too
     }
     stage::run(Stage::Exec, || {
+        if plan.init {
+            super::reaper::fork(socket)?; // what follows is its child's
+        }
         let program = exec::prepare(plan)?;
         send(socket, &FromInit::Ready { program: program.to_string_lossy().into_owned() }, None);
         exec::wait_for_start(&inherited.fifo)?;
-        if plan.init {
-            super::reaper::fork(socket)?;
-        }
         exec::execve(plan, &program)
     })
 }
