@@ -1,1 +1,4 @@
+//! Tests that drive the rlab binary.
 
+mod images;
+mod registry;

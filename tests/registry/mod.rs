@@ -1,6 +1,7 @@
 //! A real registry on loopback: Debian's docker-registry on a free port, filled by skopeo, killed when dropped.
 //!
 //! Kept free of rlab's own code, so that the unit tests beside the client and the tests that drive the binary share it.
+#![allow(dead_code, reason = "each of the two uses its own part")]
 
 use std::fs;
 use std::net::{SocketAddr, TcpListener, TcpStream};
