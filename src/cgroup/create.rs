@@ -82,7 +82,7 @@ impl Plan {
             if directory.version == Version::V2 {
                 enable(&here, &self.required)?;
                 // These are for counting only. What keeps them off, such as processes in the group above, is no reason
-                // to refuse a container that asked for no limit; the trace has the refusal.
+                // to refuse a container that asked for no limit.
                 let _only_for_counters = enable(&here, &self.welcome);
             }
             let above = here.clone();
@@ -108,6 +108,12 @@ fn enable(directory: &Path, controllers: &[String]) -> Result<(), Error> {
     let text = missing.map(|name| format!("+{name}")).collect::<Vec<_>>().join(" ");
     if text.is_empty() {
         return Ok(());
+    }
+    // With processes in it, a group other than the kernel's root refuses memory and io, which split by groups alone; but cpu
+    // and pids it would take, and turn into a group of threads whose children nobody can enter. So it isn't even asked.
+    let inhabited = std::fs::read_to_string(directory.join("cgroup.procs")).is_ok_and(|list| !list.is_empty());
+    if inhabited && directory.join("cgroup.type").exists() {
+        return Err(Error::Inhabited { directory: directory.to_owned(), controllers: text });
     }
     let refused = |source| Error::Enable { directory: directory.to_owned(), controllers: text.clone(), source };
     sys::write_file(&file, &text).map_err(refused)

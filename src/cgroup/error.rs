@@ -3,7 +3,7 @@
 use super::layout::Version;
 use crate::sys;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Why a cgroup could not be planned, made, entered or removed.
 #[derive(thiserror::Error, Debug)]
@@ -61,6 +61,14 @@ pub enum Error {
     Occupied {
         /// Its directory.
         path: PathBuf,
+    },
+    /// Controllers can't be handed down by a group that holds processes itself.
+    #[error("can't hand {controllers} down to the groups in {}: it holds processes itself", directory.display())]
+    Inhabited {
+        /// The group whose children should get them.
+        directory: PathBuf,
+        /// What would have been written, as `+memory +pids`.
+        controllers: String,
     },
     /// The kernel refused to hand controllers down to a group's children.
     #[error("can't hand {controllers} down to the groups in {}", directory.display())]
@@ -152,9 +160,8 @@ impl Error {
             Error::Occupied { path } => {
                 Some(format!("see who is in it: cat {}/cgroup.procs; or ask for another path", path.display()))
             }
-            Error::Enable { directory, source, .. } => {
-                Some(enable_hint(&directory.display().to_string(), source.errno))
-            }
+            Error::Enable { directory, source, .. } => Some(enable_hint(directory, source.errno)),
+            Error::Inhabited { directory, .. } => Some(inhabited_hint(directory)),
             Error::Call(refusal) => refusal_hint(refusal),
             Error::StillRunning { path, .. } => Some(format!(
                 "a process that hangs in the kernel can't be killed: ps -o pid,stat,wchan -p $(cat {}/cgroup.procs)",
@@ -182,17 +189,23 @@ impl Lack {
     }
 }
 
-fn enable_hint(directory: &str, errno: i32) -> String {
+fn enable_hint(directory: &Path, errno: i32) -> String {
     match sys::errno_name(errno) {
-        "EBUSY" => format!(
-            "in cgroup v2 a group that hands controllers down must not hold processes itself: move those listed in \
-             {directory}/cgroup.procs into a group below it, such as {directory}/init"
-        ),
+        "EBUSY" | "EOPNOTSUPP" => inhabited_hint(directory),
         "EINVAL" => {
             "the cpu controller of cgroup v2 can't take realtime processes: chrt -a -p PID shows who is one".to_owned()
         }
-        _ => format!("see which controllers there are: cat {directory}/cgroup.controllers"),
+        _ => format!("see which controllers there are: cat {}/cgroup.controllers", directory.display()),
     }
+}
+
+/// As in a container, where the group that looks like the top holds whatever runs there.
+fn inhabited_hint(directory: &Path) -> String {
+    let here = directory.display();
+    format!(
+        "cgroup v2 wants processes at the ends of the tree only; move them one level down: mkdir {here}/init && \
+         for p in $(cat {here}/cgroup.procs); do echo $p > {here}/init/cgroup.procs; done"
+    )
 }
 
 /// The likeliest cause, by the file that was written and the kernel's answer.

@@ -153,6 +153,16 @@ impl Cgroup {
     }
 }
 
+#[cfg(test)]
+impl Cgroup {
+    /// A group of v2 that a test made by hand.
+    pub(super) fn at(path: &Path) -> Cgroup {
+        let base = path.parent().unwrap().to_owned();
+        let directory = Directory { version: Version::V2, controllers: vec![], base, path: path.to_owned() };
+        Cgroup { path: PathBuf::from(path.file_name().unwrap()), directories: vec![directory] }
+    }
+}
+
 /// A directory and all groups below it, from the top down; nothing if it doesn't exist.
 pub(super) fn tree(top: &Path) -> Vec<PathBuf> {
     let mut found = if top.is_dir() { vec![top.to_owned()] } else { vec![] };

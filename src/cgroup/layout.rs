@@ -147,7 +147,7 @@ impl Hierarchy {
     /// Groups are made at the top of the hierarchy, so that limits on rlab's own group don't count for its containers.
     /// Where the top isn't ours to write, our own group may have been delegated to us.
     fn choose_base(&mut self) {
-        if !self.read_only && !writable(&self.base) && writable(&self.own) {
+        if !self.read_only && !is_ours(&self.base) && is_ours(&self.own) {
             self.base = self.own.clone();
         }
         // Only the kernel's root group is without this file.
@@ -162,10 +162,11 @@ impl Hierarchy {
     }
 }
 
-/// Whether we own a directory and may write to it. Root without CAP_DAC_OVERRIDE has no more rights than its owner.
-fn writable(directory: &Path) -> bool {
+/// Whether a directory belongs to us. The mode says nothing: the top of each hierarchy has no write permission, which
+/// doesn't stop root. In a user namespace it belongs to someone who has no number there.
+fn is_ours(directory: &Path) -> bool {
     let (Ok(directory), Ok(ours)) = (directory.metadata(), Path::new("/proc/self").metadata()) else { return false };
-    directory.uid() == ours.uid() && directory.mode() & 0o200 != 0
+    directory.uid() == ours.uid()
 }
 
 /// What is needed of a line of mountinfo, see proc_pid_mountinfo(5).

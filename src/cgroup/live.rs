@@ -94,7 +94,7 @@ fn a_group_is_made_entered_read_back_emptied_and_removed() {
     let limits: Vec<String> = group.0.limits().into_iter().map(|(_, value)| value).collect();
     assert!(limits.contains(&"67108864".to_owned()) && limits.contains(&"7".to_owned()), "{limits:?}");
 
-    let mut child = Waiting::to_run("sleep 100 & sleep 100");
+    let mut child = Waiting::to_run("sleep 100 & sleep 100 & wait");
     group.0.join(child.pid()).unwrap();
     assert_eq!(group.0.processes(), [child.pid()]);
     assert!(plan.create().is_err_and(|error| error.to_string().ends_with("is in use already")));
@@ -112,6 +112,18 @@ fn a_group_is_made_entered_read_back_emptied_and_removed() {
     group.0.remove().unwrap();
     assert!(group.0.directories().all(|directory| !directory.exists()));
     group.0.remove().unwrap();
+}
+
+/// Otherwise the limits of whoever started rlab would count for its containers too.
+#[test]
+fn groups_are_made_at_the_top_of_each_hierarchy() {
+    use std::os::unix::fs::MetadataExt;
+    let Some(layout) = layout() else { return };
+    for hierarchy in layout.hierarchies() {
+        let device = |path: &Path| std::fs::metadata(path).unwrap().dev();
+        let above = hierarchy.base.parent().unwrap();
+        assert_ne!(device(&hierarchy.base), device(above), "{} is no mount point", hierarchy.base.display());
+    }
 }
 
 #[test]
@@ -195,6 +207,17 @@ fn a_refused_write_leaves_nothing_behind() {
     assert!(plan.cgroup().unwrap().directories().all(|directory| !directory.exists()));
 }
 
+#[test]
+fn a_file_that_does_not_exist_is_left_out_only_for_what_nobody_asked() {
+    let Some(layout) = layout() else { return };
+    let mut plan = planned("missing", json!({"pids": {"limit": 7}}), &layout);
+    plan.writes[0].file = "pids.no_such_file".to_owned();
+    let error = plan.create().unwrap_err();
+    assert!(error.hint().is_some_and(|hint| hint.contains("no such file")), "{error}");
+    plan.writes[0].skippable = true;
+    Cleared(plan.create().unwrap());
+}
+
 /// Opening a device in the group: dd reads one byte from one and writes it to another.
 fn copies(group: &Cgroup, from: &str, to: &str) -> bool {
     let mut child = Waiting::to_run(&format!("exec dd bs=1 count=1 if={from} of={to} conv=notrunc"));
@@ -235,17 +258,45 @@ fn controllers_of_v2_are_handed_down() {
     let asked = json!({"unified": {file: "4194304"}});
     let top = layout.unified().unwrap().base.join("cgroup.subtree_control");
     let before = std::fs::read_to_string(&top).unwrap();
-    let group = made("handed", asked, &layout);
+    // Beside rlab's own group, which other tests use: a controller can't be taken back from a group whose children have it.
+    let parent = format!("{PARENT}-handed-{}", sys::getpid());
+    let resources = serde_json::from_value(asked).unwrap();
+    let group = Cleared(plan(&format!("/{parent}/x"), Some(&resources), &layout).unwrap().create().unwrap());
     let child = Waiting::to_run(":");
     group.0.join(child.pid()).unwrap();
     let directory = group.0.directories().next().unwrap().to_owned();
     assert_eq!(std::fs::read_to_string(directory.join(file)).unwrap(), "4194304\n");
     group.0.kill_all().unwrap();
     group.0.remove().unwrap();
-    // rlab leaves a controller handed down; a test leaves the host as it was.
+    // rlab leaves a controller handed down, and groups that are not its own; a test leaves the host as it was.
+    sys::rmdir(directory.parent().unwrap()).unwrap();
     if !before.contains(controller) {
-        sys::write_file(&top, &format!("-{controller}")).ok();
+        sys::write_file(&top, &format!("-{controller}")).unwrap();
     }
+}
+
+/// In a container the top that can be seen is a group like any other, with everyone in it.
+#[test]
+fn a_group_that_holds_processes_hands_nothing_down() {
+    let Some(layout) = layout().map(|layout| layout.only(Version::V2)) else { return };
+    let Some(unified) = layout.unified() else { return skip("no cgroup v2") };
+    let outer = unified.base.join(format!("{PARENT}-outer-{}", sys::getpid()));
+    sys::mkdir(&outer, 0o755).unwrap();
+    let container = Cleared(Cgroup::at(&outer));
+    let inhabitant = Waiting::to_run(":");
+    container.0.join(inhabitant.pid()).unwrap();
+    // As if it had been given pids: the answer must come before the kernel is asked.
+    let mut asked = plan(&path_of("inner"), None, &layout.seen_from(&outer)).unwrap();
+    asked.required = vec!["pids".to_owned()];
+    let refused = asked.create().unwrap_err();
+    assert!(refused.to_string().ends_with("it holds processes itself"), "{refused}");
+    assert!(refused.hint().is_some_and(|hint| hint.starts_with("cgroup v2 wants processes at the ends")));
+
+    (asked.required, asked.welcome) = (vec![], vec!["pids".to_owned()]);
+    let group = Cleared(asked.create().unwrap());
+    let child = Waiting::to_run(":");
+    group.0.join(child.pid()).unwrap();
+    assert_eq!(group.0.processes(), [child.pid()]);
 }
 
 /// The journal may name a group that was never made, and its text must be readable after an upgrade.

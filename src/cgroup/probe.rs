@@ -208,7 +208,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_file_is_read_without_harm(text in ".{0,200}") {
+        fn any_file_is_read_without_harm(text in "((max|min)[ 0-9a-z]{0,24}\n|[^\n]{0,9}){0,4}") {
             field(&text, "max");
         }
     }

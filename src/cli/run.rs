@@ -227,7 +227,10 @@ fn heading(args: &Args) -> String {
     let kernel = kernel.split(['-', '.']).take(2).collect::<Vec<_>>().join(".");
     let user = if crate::sys::geteuid() == 0 { "root" } else { "an ordinary user" };
     let groups = engine::cgroup_layout().unwrap_or("absent");
-    format!("rlab · run {} · as {user} · cgroup {groups} · Linux {kernel}\n", args.image)
+    format!(
+        "rlab · run {} · as {user} · cgroup {groups} · Linux {kernel}\nevery call: --explain=calls · every change: --explain=json · a line a stage: --explain=brief\n",
+        args.image
+    )
 }
 
 fn options(args: Args) -> Result<RunOptions, Failure> {

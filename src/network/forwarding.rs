@@ -41,8 +41,10 @@ impl Forwarding {
     /// Waits for the lock and reads the records of the calling thread's network namespace.
     pub fn lock() -> Result<Forwarding> {
         let file = LockFile::lock(Path::new(HOST_WIDE)).map_err(records)?;
-        let entries = read_first(&file.read().map_err(records)?);
+        let mut entries: Entries = read_first(&file.read().map_err(records)?);
         let namespace = sys::netns::NetworkNamespace::current()?.inode()?.to_string();
+        // A namespace that ended took its settings along, and its number may be given to another one.
+        entries.retain(|of, entry| *of == namespace || entry.holders.iter().any(|holder| holder.exists()));
         Ok(Forwarding { file, entries, namespace })
     }
 

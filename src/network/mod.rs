@@ -185,9 +185,15 @@ fn publish(request: &Request, bridge: &str, ip: Ipv4Addr, record: Record<'_>) ->
     let bindings: Vec<PortBinding> =
         request.ports.iter().zip(bound).map(|(port, host_port)| binding(port, host_port)).collect();
     let forwards: Vec<rules::Forward> = bindings.iter().map(|binding| forward(binding, ip)).collect();
-    let comment = rules::comment(&request.id, bridge);
+    let comment = rules::comment(&request.id);
     record(Resource::Rules { table: bridge.to_owned(), comment: comment.clone() }).map_err(Error::Journal)?;
     rules::add_forwards(bridge, &comment, &forwards, dropped.is_none())?;
+    for PortBinding { host_port, container_port, protocol, .. } in &bindings {
+        trace::note(
+            "published_port",
+            || json!({ "host_port": host_port, "container_port": container_port, "protocol": protocol.name() }),
+        );
+    }
     Ok(bindings)
 }
 

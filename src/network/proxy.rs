@@ -64,7 +64,7 @@ pub fn start(
     if let Some(mut stdin) = child.stdin.take() {
         stdin.write_all(b"\n").map_err(|_gone| Error::ProxyEnded)?;
     }
-    trace::work("port_proxy", || json!({ "pid": pid, "argv": args }));
+    trace::work("port_proxy", || json!({ "pid": pid, "command": format!("rlab {}", args.join(" ")) }));
     Ok(bound)
 }
 

@@ -19,6 +19,13 @@ struct Host {
     outside: PathBuf,
 }
 
+impl Drop for Host {
+    fn drop(&mut self) {
+        // Before the directory: what is mounted can't be removed.
+        let _when_the_test_failed = namespace::remove(&self.outside);
+    }
+}
+
 /// Runs a test on a fresh host, in a thread of its own so that the harness stays where it is.
 fn on_a_host(name: &str, test: fn(&Host)) {
     if sys::geteuid() != 0 {
@@ -32,6 +39,8 @@ fn on_a_host(name: &str, test: fn(&Host)) {
         netns::unshare_network().unwrap();
         run("ip link set lo up");
         run("ip link add up0 type veth peer name up1");
+        // Else it gets an address of its own a second later, and the host looks changed.
+        namespace::disable_ipv6("up0").unwrap();
         // By number: iproute2 takes names from its own directory only.
         move_into("up1", &outside);
         run(&format!("ip addr add {HOST}/24 dev up0"));
@@ -41,9 +50,9 @@ fn on_a_host(name: &str, test: fn(&Host)) {
             run("ip link set up1 up");
         });
         run(&format!("ip route add default via {OUTSIDE}"));
+        settle("up0");
         let host = Host { dir, outside };
         test(&host);
-        namespace::remove(&host.outside).unwrap();
     });
     if let Err(panic) = done.join() {
         std::panic::resume_unwind(panic);
@@ -56,6 +65,15 @@ fn run(command: &str) -> String {
         Command::new(words[0]).args(&words[1..]).env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").output().unwrap();
     assert!(output.status.success(), "{command}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap()
+}
+
+/// Waits until the kernel has noticed that the other end of the cable is up.
+fn settle(link: &str) {
+    let up = (0..100).any(|_| {
+        std::thread::sleep(Duration::from_millis(20));
+        run(&format!("ip -br link show {link}")).contains(" UP ")
+    });
+    assert!(up, "{link} does not come up");
 }
 
 fn move_into(link: &str, namespace: &Path) {
@@ -140,6 +158,16 @@ fn undo(resources: &[Resource]) {
         // As the undo list stores it.
         let stored: Resource = serde_json::from_str(&serde_json::to_string(resource).unwrap()).unwrap();
         remove(&stored).unwrap();
+    }
+}
+
+impl Drop for Made {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            for resource in self.resources.iter().rev() {
+                let _as_much_as_goes = remove(resource);
+            }
+        }
     }
 }
 
@@ -252,10 +280,11 @@ fn the_last_of_several_roots_and_containers_restores_the_host() {
 fn a_host_that_forwards_already_goes_on_forwarding() {
     on_a_host("a forwarding host", |host| {
         std::fs::write("/proc/sys/net/ipv4/ip_forward", "1").unwrap();
-        let before = state();
         let made = make(&request(host, "a", "one", &[]));
+        // Someone else's setting of one link, meanwhile: none of rlab's business, since it switched nothing on.
+        std::fs::write("/proc/sys/net/ipv4/conf/up0/forwarding", "0").unwrap();
         undo(&made.resources);
-        same(&before, &state());
+        assert_eq!(run("cat /proc/sys/net/ipv4/ip_forward /proc/sys/net/ipv4/conf/up0/forwarding"), "1\n0\n");
     });
 }
 
@@ -264,7 +293,7 @@ fn killed_at_any_point_it_leaves_a_list_that_is_enough() {
     on_a_host("killed at any point", |host| {
         let before = state();
         let ports: &[&str] = if program().is_some() { &["8080:80", "5353:53/udp"] } else { &[] };
-        let whole = make(&request(host, "a", "one", ports)).resources;
+        let whole = make(&request(host, "a", "one", ports)).resources.clone();
         undo(&whole);
         for survivors in 0..whole.len() {
             let (mut resources, mut proxies) = (Vec::new(), Vec::new());
@@ -324,7 +353,8 @@ fn a_published_port_is_reached_from_everywhere() {
         );
         udp_echo(made.netns());
         undo(&made.resources);
-        assert!(ask("127.0.0.1:8080").is_err());
+        // Nobody listens any more: a client would else be taken in and then hang.
+        let _free = TcpListener::bind("0.0.0.0:8080").unwrap();
         same(&before, &state());
     });
 }
@@ -401,6 +431,27 @@ fn none_is_loopback_alone_and_host_is_nothing() {
         same(&before, &state());
         undo(&none.resources);
         let hosts = make(&Request { mode: Mode::Host, ..request(host, "a", "two", &[]) });
-        assert_eq!((hosts.attached.netns, hosts.resources), (None, Vec::new()));
+        assert_eq!((&hosts.attached.netns, hosts.resources.len()), (&None, 0));
+    });
+}
+
+#[test]
+fn without_nft_nothing_is_made_and_the_package_is_named() {
+    on_a_host("no nft", |host| {
+        let before = state();
+        // A thread may have mounts of its own: those of the other tests stay as they are.
+        sys::unshare(sys::CLONE_NEWNS, "CLONE_NEWNS").unwrap();
+        run("mount --make-rprivate /");
+        run("mount -t tmpfs none /usr/sbin");
+        let mut resources = Vec::new();
+        let refused = create(&request(host, "a", "one", &[]), &mut |resource| {
+            resources.push(resource);
+            Ok(())
+        });
+        undo(&resources);
+        run("umount /usr/sbin");
+        let error = refused.unwrap_err();
+        assert!(error.hint().unwrap().starts_with("apt install nftables"), "{error}");
+        same(&before, &state());
     });
 }

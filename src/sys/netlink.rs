@@ -7,7 +7,7 @@
 mod read;
 mod spell;
 
-pub use read::{Address, Link, Route};
+pub use read::Link;
 
 use super::{Result, traced};
 use crate::trace::Call;
@@ -191,4 +191,50 @@ impl Netlink {
 
 fn errno(error: std::io::Error) -> Errno {
     Errno::from_raw(error.raw_os_error().unwrap_or(Errno::EIO as i32))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_message_is_spelt_by_the_names_of_rtnetlink() {
+        let netlink = Netlink::open().unwrap();
+        let mut message = LinkMessage::default();
+        message.header.index = 1;
+        message.header.flags = LinkFlags::Up;
+        message.header.change_mask = LinkFlags::Up;
+        message.attributes.push(LinkAttribute::Address(vec![2, 0x42, 172, 30, 0, 2]));
+        let packet = netlink.packet(RouteNetlinkMessage::NewLink(message), NLM_F_REQUEST | NLM_F_ACK);
+        assert_eq!(
+            spell::message(&packet.header, &packet.payload),
+            json!({
+                "type": "RTM_NEWLINK",
+                "flags": "NLM_F_REQUEST|NLM_F_ACK",
+                "link": "lo",
+                "ifi_flags": "IFF_UP",
+                "address": "02:42:ac:1e:00:02",
+            })
+        );
+    }
+
+    #[test]
+    fn a_refusal_comes_with_the_kernels_own_words() {
+        if crate::sys::geteuid() != 0 {
+            eprintln!("skipped a refusal by the kernel: making a network namespace needs root");
+            return;
+        }
+        let error = std::thread::spawn(|| {
+            crate::sys::netns::unshare_network().unwrap();
+            let netlink = Netlink::open().unwrap();
+            let lo = netlink.link("lo").unwrap().unwrap();
+            netlink.set_up(&lo).unwrap();
+            netlink.add_default_route(Ipv4Addr::new(192, 0, 2, 1), &lo).unwrap_err()
+        });
+        let error = error.join().unwrap();
+        assert_eq!(error.errno, Errno::ENETUNREACH as i32);
+        assert_eq!(error.call.args["extended_ack"], "Nexthop has invalid gateway");
+        assert_eq!(error.call.args["message"]["gateway"], "192.0.2.1");
+    }
 }

@@ -5,16 +5,15 @@
 use std::ffi::CStr;
 use std::io;
 use std::net::IpAddr;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
-use std::str::FromStr;
+use std::os::fd::BorrowedFd;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use super::Ended;
 use nix::errno::Errno;
 use nix::net::if_::InterfaceFlags;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
-use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{self, ForkResult, Pid};
 
 /// The numbers the kernel knows the caller by.
@@ -83,33 +82,13 @@ pub fn uname() -> io::Result<Uname> {
     })
 }
 
-/// Rows and columns of the terminal behind `fd`.
-pub fn terminal_size(fd: impl AsFd) -> io::Result<(u16, u16)> {
-    let mut size = libc::winsize { ws_row: 0, ws_col: 0, ws_xpixel: 0, ws_ypixel: 0 };
-    // SAFETY: TIOCGWINSZ writes one winsize, and `size` is one that lives until the call is over.
-    let ret = unsafe { libc::ioctl(fd.as_fd().as_raw_fd(), libc::TIOCGWINSZ, &mut size) };
-    Errno::result(ret)?;
-    Ok((size.ws_row, size.ws_col))
-}
-
+/// kill(2). Signal 0 only asks whether the process may be signalled.
 pub fn kill(pid: i32, signal: i32) -> io::Result<()> {
-    // Signal 0 only asks whether the process may be signalled.
-    let signal = if signal == 0 { None } else { Some(Signal::try_from(signal)?) };
-    Ok(nix::sys::signal::kill(Pid::from_raw(pid), signal)?)
+    super::kill(pid, signal).map_err(refused)
 }
 
-/// `9`, `KILL` and `SIGKILL` alike.
-pub fn signal_number(name: &str) -> Option<i32> {
-    if let Ok(number) = name.parse::<i32>() {
-        return (number == 0 || Signal::try_from(number).is_ok()).then_some(number);
-    }
-    let name = name.to_ascii_uppercase();
-    let full = if name.starts_with("SIG") { name } else { format!("SIG{name}") };
-    Signal::from_str(&full).ok().map(|signal| signal as i32)
-}
-
-pub fn signal_name(number: i32) -> Option<&'static str> {
-    Signal::try_from(number).ok().map(Signal::as_str)
+fn refused(error: super::Error) -> io::Error {
+    io::Error::from_raw_os_error(error.errno)
 }
 
 /// One bit a signal that arrived and was not yet taken.
@@ -153,45 +132,22 @@ pub fn wait_for_signal() -> io::Result<()> {
     }
 }
 
-/// A child that ended, with its exit code as a shell counts it (128+n for a signal).
-pub struct Ended {
-    pub pid: i32,
-    pub code: u8,
-    pub signal: Option<i32>,
-}
-
-fn ended(status: WaitStatus) -> Option<Ended> {
-    match status {
-        WaitStatus::Exited(pid, code) => {
-            Some(Ended { pid: pid.as_raw(), code: (code & 0xff).cast_unsigned() as u8, signal: None })
-        }
-        WaitStatus::Signaled(pid, signal, _) => {
-            Some(Ended { pid: pid.as_raw(), code: 128 + signal as u8, signal: Some(signal as i32) })
-        }
-        _ => None,
-    }
-}
-
 /// Waits for this child. Process 1 buries every other that ends meanwhile: orphans are given to it, and whom it does
 /// not wait for stays a zombie.
 pub fn wait_for(child: i32) -> io::Result<Ended> {
-    let whom = if std::process::id() == 1 { None } else { Some(Pid::from_raw(child)) };
+    let whom = if super::getpid() == 1 { -1 } else { child };
     loop {
-        match waitpid(whom, None) {
-            Ok(status) => {
-                if let Some(ended) = ended(status).filter(|ended| ended.pid == child) {
-                    return Ok(ended);
-                }
-            }
-            Err(Errno::EINTR) => {}
-            Err(errno) => return Err(errno.into()),
+        if let Some((pid, ended)) = super::wait(whom, true).map_err(refused)?
+            && pid == child
+        {
+            return Ok(ended);
         }
     }
 }
 
 /// Buries one child that has ended, whichever; false when there is none.
 pub fn reap_one() -> bool {
-    waitpid(None, Some(WaitPidFlag::WNOHANG)).ok().and_then(ended).is_some()
+    matches!(super::wait(-1, false), Ok(Some(_)))
 }
 
 /// Forks a child that does nothing until it is killed, and is killed when its parent ends.

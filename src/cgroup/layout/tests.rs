@@ -174,4 +174,14 @@ impl Layout {
         self.hierarchies.retain(|hierarchy| hierarchy.version == version);
         self
     }
+
+    /// The host as a container sees it whose group is at `base`.
+    pub(crate) fn seen_from(mut self, base: &Path) -> Layout {
+        for hierarchy in &mut self.hierarchies {
+            (hierarchy.base, hierarchy.own) = (base.to_owned(), base.to_owned());
+            hierarchy.at_top = false;
+            hierarchy.read_controllers();
+        }
+        self
+    }
 }

@@ -4,6 +4,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::layer::Packed;
+use crate::image::platform::Platform;
 
 /// What becomes of the layers when they run.
 #[derive(Debug, Default)]
@@ -25,10 +26,11 @@ pub fn to_json(run: &RunConfig<'_>, layers: &[Packed]) -> Vec<u8> {
         .map(|layer| json!({ "created": rfc3339(layer.newest_s), "created_by": layer.made_by, "comment": "rlab classroom" }))
         .collect();
     let diff_ids: Vec<String> = layers.iter().map(|layer| layer.file.diff_id.to_string()).collect();
+    let platform = Platform::host();
     let config = json!({
         "created": rfc3339(newest_s),
-        "architecture": architecture(),
-        "os": "linux",
+        "architecture": platform.architecture,
+        "os": platform.os,
         "config": runs(run),
         "rootfs": { "type": "layers", "diff_ids": diff_ids },
         "history": history,
@@ -58,17 +60,6 @@ fn runs(run: &RunConfig<'_>) -> Value {
 fn rfc3339(seconds: u64) -> String {
     let time = i64::try_from(seconds).ok().and_then(|s| OffsetDateTime::from_unix_timestamp(s).ok());
     time.unwrap_or(OffsetDateTime::UNIX_EPOCH).format(&Rfc3339).unwrap_or_default()
-}
-
-/// The name Go gives this machine, which is what image indexes use.
-fn architecture() -> &'static str {
-    match std::env::consts::ARCH {
-        "x86_64" => "amd64",
-        "aarch64" => "arm64",
-        "x86" => "386",
-        "powerpc64" => "ppc64le",
-        other => other,
-    }
 }
 
 #[cfg(test)]

@@ -179,11 +179,17 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_damaged_program_is_read_without_harm(at in 0usize..4096, byte: u8, len in 0usize..60_000) {
+        fn a_damaged_program_is_read_without_harm(
+            head in proptest::collection::vec((0usize..1024, any::<u8>()), 0..2),
+            body in proptest::collection::vec((1024usize..60_000, any::<u8>()), 0..4000),
+            len in 0usize..200_000,
+        ) {
             let mut data = fs::read("/bin/true").unwrap();
             data.truncate(len);
-            if let Some(place) = data.get_mut(at) {
-                *place = byte;
+            for (at, byte) in head.into_iter().chain(body) {
+                if let Some(place) = data.get_mut(at) {
+                    *place = byte;
+                }
             }
             let _ = parse(&data, Path::new("/"));
         }

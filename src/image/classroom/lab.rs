@@ -153,6 +153,7 @@ fn pack_binary(binary: &Path, work_dir: &Path) -> Result<Packed> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::process::Command;
 
     #[test]
     fn two_packings_are_the_same_and_know_their_binary() {
@@ -182,5 +183,31 @@ mod tests {
             }
         }
         assert!(TOOL_NAMES.iter().all(|name| seen.contains(&Path::new("bin").join(name))));
+    }
+
+    #[test]
+    fn the_tools_run_with_nothing_but_the_image() {
+        let program = std::env::current_exe().unwrap().with_file_name("../rlab");
+        if crate::sys::geteuid() != 0 || !program.exists() {
+            eprintln!("skipped: the lab image is not entered: that needs root and {}", program.display());
+            return;
+        }
+        let (archives, root) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        for layer in assemble(&program, archives.path()).unwrap().layers {
+            let unpacked = Command::new("tar").arg("-xf").arg(layer.path).arg("-C").arg(root.path()).status();
+            assert!(unpacked.unwrap().success());
+        }
+        let script = "cd /tmp && id; echo $?; ps || true; ls -l /bin/sh; cat /etc/os-release";
+        let said = Command::new("chroot")
+            .arg(root.path())
+            .args(["/bin/sh", "-c", script])
+            .env_clear()
+            .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
+            .output()
+            .unwrap();
+        let (out, err) = (String::from_utf8_lossy(&said.stdout), String::from_utf8_lossy(&said.stderr));
+        assert!(out.starts_with("uid=0(root) gid=0(root) groups=0(root)") && out.contains("\n0\n"), "{out}{err}");
+        assert!(out.contains("/bin/sh -> rlab-tools") && out.contains("PRETTY_NAME=\"rlab lab\""), "{out}");
+        assert!(err.contains("ps: no proc file system is mounted at /proc"), "{err}");
     }
 }

@@ -23,6 +23,8 @@ pub enum Error {
     NotA { text: String, expected: &'static str },
     #[error("no proc file system is mounted at /proc, and only it lists {0}")]
     NoProc(&'static str),
+    #[error("standard input is no terminal")]
+    NoTerminal,
     #[error("{url}: {reason}")]
     Page { url: String, reason: &'static str },
 }
@@ -35,6 +37,7 @@ impl Error {
             Self::NoProc(_) => {
                 Some("a container gets one in stage `mounts`; without it the kernel is not asked".to_owned())
             }
+            Self::NoTerminal => Some("`rlab run -it` gives a container one".to_owned()),
             Self::Failed { source, .. } if source.raw_os_error() == Some(13) => {
                 Some("`id` and `caps` show who you are and what that allows".to_owned())
             }

@@ -4,7 +4,7 @@ use std::io::Write;
 
 use super::error::At;
 use super::{Error, Result, complain, text};
-use crate::sys::tool;
+use crate::sys::{signal_number, tool};
 
 pub fn run(args: &[OsString], _: &mut dyn Write) -> Result<u8> {
     let words: Vec<&str> = args.iter().map(text).collect::<Result<_>>()?;
@@ -17,7 +17,8 @@ pub fn run(args: &[OsString], _: &mut dyn Write) -> Result<u8> {
         return Err(Error::Usage);
     }
     let not_one = || Error::NotA { text: signal.to_owned(), expected: "a signal" };
-    let number = tool::signal_number(signal).ok_or_else(not_one)?;
+    // 0 is no signal: it asks whether one could be sent.
+    let number = if signal == "0" { 0 } else { signal_number(signal).ok_or_else(not_one)? };
     let mut code = 0;
     for pid in pids {
         let target = pid.parse().map_err(|_| Error::NotA { text: (*pid).to_owned(), expected: "a process number" })?;

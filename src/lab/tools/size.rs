@@ -7,7 +7,7 @@ use std::io::{Write, stdin};
 
 use super::error::At;
 use super::{Error, Result, flags};
-use crate::sys::tool;
+use crate::sys::{tool, window_size};
 
 /// See signal(7): these numbers are the same on every architecture that has the tools.
 const SIGINT: i32 = 2;
@@ -23,12 +23,14 @@ pub fn run(args: &[OsString], out: &mut dyn Write) -> Result<u8> {
         tool::catch(&[SIGINT, SIGWINCH]).at("sigaction")?;
     }
     loop {
-        let (rows, columns) = tool::terminal_size(stdin()).at("standard input")?;
-        writeln!(out, "{rows} rows {columns} columns")?;
+        let window = window_size(stdin()).ok_or(Error::NoTerminal)?;
+        writeln!(out, "{} rows {} columns", window.rows, window.columns)?;
         out.flush()?;
         while watch && !tool::take_arrival(SIGWINCH) {
             tool::wait_for_signal().at("poll")?;
             if tool::take_arrival(SIGINT) {
+                // The terminal has shown ^C without a line's end.
+                writeln!(out)?;
                 return Ok(0);
             }
         }

@@ -201,3 +201,30 @@ fn read_route(message: &RouteMessage) -> Route {
     }
     route
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn the_kernels_words_stand_after_the_repeated_header() {
+        let mut answer = vec![0; 16];
+        // A length of 8, the type 1, and the text with its end.
+        answer.extend([8, 0, 1, 0, b'n', b'o', b'!', 0]);
+        assert_eq!(extended_ack(&answer), Some("no!".to_owned()));
+        assert_eq!(extended_ack(&answer[..16]), None);
+    }
+
+    proptest! {
+        #[test]
+        fn no_answer_makes_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..80), kind in 16_u8..30) {
+            let _any = extended_ack(&bytes);
+            let _any = packets(&bytes);
+            // A header that fits, so that the attributes are reached.
+            let mut whole = vec![u8::try_from(bytes.len() + 16).unwrap(), 0, 0, 0, kind, 0, 2, 0, 1, 0, 0, 0, 0, 0, 0, 0];
+            whole.extend(bytes);
+            let _any = packets(&whole);
+        }
+    }
+}

@@ -285,7 +285,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_line_is_read_without_harm(line in "'?[a-z:/' _.0-9%]*") {
+        fn any_line_is_read_and_no_file_is_outside(line in "'[a-z:/']{0,8}' [./a-z_%]{1,9}(_1_all.deb)? [0-9]{0,4} [a-z0-9:]{0,9}") {
             if let Some(package) = parse_uri(&line) {
                 prop_assert!(!package.file.contains('/'));
             }

@@ -224,4 +224,32 @@ mod tests {
         assert_eq!(account.line("etc/group").unwrap(), "redis:x:999:\n");
         assert_eq!(account.line("etc/nsswitch.conf"), None);
     }
+
+    #[test]
+    fn nginx_comes_with_all_it_needs_and_twice_the_same() {
+        // Beside the test program, so that a second run of the tests fetches nothing.
+        let cache = format!("../classroom-apt-{}", crate::sys::geteuid());
+        let cache = &std::env::current_exe().unwrap().with_file_name(cache);
+        let dirs = [(); 2].map(|()| tempfile::tempdir().unwrap());
+        let [one, two] = dirs.each_ref().map(|dir| dir.path());
+        let first = match assemble(recipe("nginx").unwrap(), cache, one, &|_| {}) {
+            Err(error @ (super::super::Error::NoPackageManager { .. } | super::super::Error::Unreachable { .. })) => {
+                eprintln!("skipped: nginx is not assembled: {error}");
+                return;
+            }
+            other => other.unwrap(),
+        };
+        let second =
+            assemble(recipe("nginx").unwrap(), cache, two, &|line| assert!(!line.contains("fetching"))).unwrap();
+        assert_eq!((&first.config_json, first.layers.len()), (&second.config_json, 3));
+        let mut seen = BTreeSet::new();
+        for layer in &first.layers {
+            let mut archive = tar::Archive::new(fs::File::open(&layer.path).unwrap());
+            seen.extend(archive.entries().unwrap().map(|entry| entry.unwrap().path().unwrap().into_owned()));
+        }
+        for path in ["usr/sbin/nginx", "usr/bin/sh", "etc/passwd", "var/log/nginx/access.log", "bin", "lib"] {
+            assert!(seen.contains(Path::new(path)), "{path}");
+        }
+        assert!(!seen.iter().any(|path| path.starts_with("bin/") && path != Path::new("bin")));
+    }
 }

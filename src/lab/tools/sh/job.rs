@@ -10,7 +10,7 @@ use super::super::error::{At, Error, Result};
 use super::super::{complain, help};
 use super::parse::{Command, When, parse};
 use super::words::{Piece, Word};
-use crate::sys::tool;
+use crate::sys::{Ended, signal_name, tool};
 
 #[derive(Debug, PartialEq)]
 pub enum Flow {
@@ -174,17 +174,14 @@ fn assignment(word: &str) -> Option<(&str, &str)> {
 
 /// Waits for a command and says what ended it, if it was not its own end.
 fn wait(pid: i32) -> Result<u8> {
-    let ended = tool::wait_for(pid).at("waitpid")?;
-    match ended.signal {
+    let ended = tool::wait_for(pid).at("wait4")?;
+    match ended {
         // The terminal has shown ^C without a line's end.
-        Some(super::SIGINT) => writeln!(stderr())?,
-        Some(signal) => {
-            let name = tool::signal_name(signal).unwrap_or("a signal");
-            writeln!(stderr(), "sh: process {pid} was ended by {name}")?;
-        }
-        None => {}
+        Ended::Signalled(super::SIGINT) => writeln!(stderr())?,
+        Ended::Signalled(signal) => writeln!(stderr(), "sh: process {pid} was ended by {}", signal_name(signal))?,
+        Ended::Exited(_) => {}
     }
-    Ok(ended.code)
+    Ok(ended.code())
 }
 
 /// 127 when there is no such program, 126 when it cannot be run: as every shell says it.
