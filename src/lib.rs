@@ -2,9 +2,15 @@
 //!
 //! The modules mirror the parts of the Docker world, see the table in the README; each may use only those after it.
 
+mod cgroup;
+mod cli;
 mod engine;
 mod image;
+mod lab;
 mod network;
 mod runtime;
+mod shim;
 mod sys;
 mod trace;
+
+pub use cli::main;

@@ -1,2 +1,26 @@
-//! Names, defaults and policy.
+//! dockerd's part: names, defaults and policy, and the recipe that makes a container of them.
+
 pub mod config;
+pub mod container;
+mod error;
+mod home;
+mod images;
+mod journal;
+pub mod options;
+mod run;
+mod snapshot;
+mod spec;
+mod sweep;
+mod user;
+
+pub use error::Error;
+pub use home::Home;
+pub use images::{Sources, obtain};
+pub use options::RunOptions;
+pub use run::{Telling, run, trace_path};
+pub use sweep::{in_use, sweep};
+
+/// How this host's control groups are laid out: v1, v2 or hybrid.
+pub fn cgroup_layout() -> Option<&'static str> {
+    crate::shim::cgroup_layout()
+}

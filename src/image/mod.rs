@@ -11,6 +11,7 @@
 //! A [`store::Lease`] is held throughout, so that nothing is removed in between. Nothing here prints or traces: the
 //! engine tells the story from the reports.
 
+pub mod classroom;
 pub mod config;
 pub mod digest;
 mod download;
@@ -36,3 +37,6 @@ use time::format_description::well_known::Rfc3339;
 fn now() -> String {
     OffsetDateTime::now_utc().format(&Rfc3339).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests;

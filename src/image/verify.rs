@@ -80,7 +80,9 @@ fn record(lease: &Lease, resolved: &Resolved) -> Result<ImageRecord, Error> {
     if diff_ids.len() != resolved.layers.len() {
         return Err(Error::LayerCount { layers: resolved.layers.len(), diff_ids: diff_ids.len() });
     }
-    if resolved.platform.fit(&config.platform()).is_none() {
+    // Images of simple builders name no machine at all; then there is nothing to compare.
+    let is_named = !config.os.is_empty() && !config.architecture.is_empty();
+    if is_named && resolved.platform.fit(&config.platform()).is_none() {
         let (wanted, found) = (resolved.platform.to_string(), config.platform().to_string());
         return Err(Error::WrongPlatform { wanted, found });
     }

@@ -9,6 +9,8 @@ use super::subnet::{Subnet, choose, mac_of};
 use super::{namespace, probe, rules};
 use crate::sys::netlink::{Link, Netlink};
 use crate::sys::{self, Errno};
+use crate::trace;
+use serde_json::json;
 use sha2::{Digest, Sha256};
 use std::net::Ipv4Addr;
 use std::path::Path;
@@ -18,7 +20,11 @@ const DEFAULT_ROOT: &str = "/var/lib/rlab";
 
 /// The bridge's name: `rlab0`, or for another root one that is that root's alone. At most 15 bytes, see netdevice(7).
 pub fn name(root: &Path) -> String {
-    if root == Path::new(DEFAULT_ROOT) { "rlab0".to_owned() } else { format!("rlab-{}", short_hash(&[root.as_os_str().as_encoded_bytes()], 8)) }
+    if root == Path::new(DEFAULT_ROOT) {
+        "rlab0".to_owned()
+    } else {
+        format!("rlab-{}", short_hash(&[root.as_os_str().as_encoded_bytes()], 8))
+    }
 }
 
 /// The name of the host's end of a container's cable.
@@ -38,6 +44,8 @@ fn short_hash(parts: &[&[u8]], digits: usize) -> String {
 
 /// Makes the bridge, its table and the host's forwarding, unless they are there, and leases an address.
 pub fn join(leases: &mut Leases, run: &Path, bridge: &str, id: &str) -> Result<(Subnet, Ipv4Addr)> {
+    // First of all, because without nft there is no way out, and then nothing should be made.
+    let table = rules::table_exists(bridge)?;
     let mut host = Forwarding::lock()?;
     let netlink = Netlink::open()?;
     let subnet = ensure(&netlink, leases, bridge)?;
@@ -46,7 +54,7 @@ pub fn join(leases: &mut Leases, run: &Path, bridge: &str, id: &str) -> Result<(
     // On disk before the next step: a neighbour that leaves must see that the bridge is needed.
     leases.save()?;
     host.acquire(&leases::path(run))?;
-    if !rules::table_exists(bridge)? {
+    if !table {
         rules::create_table(bridge, subnet)?;
     }
     host.close()?;
@@ -107,7 +115,10 @@ fn ensure(netlink: &Netlink, leases: &Leases, bridge: &str) -> Result<Subnet> {
     let there = netlink.link(bridge)?;
     if let Some(link) = &there {
         return match leases.subnet() {
-            Some(subnet) if has_address(netlink, link, subnet)? => Ok(subnet),
+            Some(subnet) if has_address(netlink, link, subnet)? => {
+                trace::note("bridge_shared", || json!({ "link": bridge }));
+                Ok(subnet)
+            }
             _ => Err(Error::ForeignLink { name: bridge.to_owned() }),
         };
     }
@@ -143,7 +154,12 @@ fn taken(netlink: &Netlink) -> Result<Vec<Subnet>> {
         netlink.addresses()?.iter().map(|address| Subnet::around(address.ip, address.prefix_len)).collect();
     // The default route leads everywhere and says nothing about what is used.
     let routes = netlink.routes()?;
-    taken.extend(routes.iter().filter(|route| route.prefix_len > 0).map(|route| Subnet::around(route.destination, route.prefix_len)));
+    taken.extend(
+        routes
+            .iter()
+            .filter(|route| route.prefix_len > 0)
+            .map(|route| Subnet::around(route.destination, route.prefix_len)),
+    );
     let resolv = std::fs::read_to_string("/etc/resolv.conf").unwrap_or_default();
     let servers = resolv.lines().filter_map(|line| line.strip_prefix("nameserver")?.trim().parse::<Ipv4Addr>().ok());
     taken.extend(servers.map(|server| Subnet::around(server, 24)));

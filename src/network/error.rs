@@ -82,7 +82,9 @@ impl Error {
             Error::Nft(sys::nft::Error::Missing) => {
                 Some("apt install nftables, or run with --network none or --network host".to_owned())
             }
-            Error::Nft(_) => Some("nft list ruleset shows what this host has; --network host needs no rules".to_owned()),
+            Error::Nft(_) => {
+                Some("nft list ruleset shows what this host has; --network host needs no rules".to_owned())
+            }
             Error::LinkKind { kind } => Some(format!("modprobe {kind}, or run with --network none or --network host")),
             Error::PortTaken { port, .. } => {
                 Some(format!("choose another port of the host, such as -p {}:80, or end who has it", other_port(*port)))

@@ -41,14 +41,19 @@ impl Forwarding {
     /// Waits for the lock and reads the records of the calling thread's network namespace.
     pub fn lock() -> Result<Forwarding> {
         let file = LockFile::lock(Path::new(HOST_WIDE)).map_err(records)?;
-        let entries = read_first(&file.read().map_err(records)?);
+        let mut entries: Entries = read_first(&file.read().map_err(records)?);
         let namespace = sys::netns::NetworkNamespace::current()?.inode()?.to_string();
+        // A namespace that ended took its settings along, and its number may be given to another one.
+        entries.retain(|of, entry| *of == namespace || entry.holders.iter().any(|holder| holder.exists()));
         Ok(Forwarding { file, entries, namespace })
     }
 
     /// Switches it on for `holder`; what was set before is on disk before anything is changed.
     pub fn acquire(&mut self, holder: &Path) -> Result<()> {
-        let entry = self.entries.entry(self.namespace.clone()).or_insert_with(|| Entry { saved: snapshot(), holders: BTreeSet::new() });
+        let entry = self
+            .entries
+            .entry(self.namespace.clone())
+            .or_insert_with(|| Entry { saved: snapshot(), holders: BTreeSet::new() });
         entry.holders.retain(|holder| holder.exists());
         entry.holders.insert(holder.to_owned());
         self.save()?;

@@ -98,7 +98,10 @@ mod tests {
     #[test]
     fn without_a_network_there_is_only_loopback() {
         assert_eq!(hosts(&[], "web", None), LOOPBACK);
-        assert_eq!(hosts_of_host("127.0.0.1 localhost", &[parse_extra_host("a:::1").unwrap()]), "127.0.0.1 localhost\n::1\ta\n");
+        assert_eq!(
+            hosts_of_host("127.0.0.1 localhost", &[parse_extra_host("a:::1").unwrap()]),
+            "127.0.0.1 localhost\n::1\ta\n"
+        );
     }
 
     #[test]

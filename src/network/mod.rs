@@ -17,6 +17,8 @@ mod resolv;
 mod resource;
 mod rules;
 mod subnet;
+#[cfg(test)]
+mod tests;
 
 pub use error::{Error, Result};
 pub use hosts::{ExtraHost, ExtraHostError, parse_extra_host};
@@ -180,11 +182,18 @@ fn publish(request: &Request, bridge: &str, ip: Ipv4Addr, record: Record<'_>) ->
         return Ok(Vec::new());
     }
     let bound = proxy::start(&request.program, &request.ports, ip, record)?;
-    let bindings: Vec<PortBinding> = request.ports.iter().zip(bound).map(|(port, host_port)| binding(port, host_port)).collect();
+    let bindings: Vec<PortBinding> =
+        request.ports.iter().zip(bound).map(|(port, host_port)| binding(port, host_port)).collect();
     let forwards: Vec<rules::Forward> = bindings.iter().map(|binding| forward(binding, ip)).collect();
-    let comment = rules::comment(&request.id, bridge);
+    let comment = rules::comment(&request.id);
     record(Resource::Rules { table: bridge.to_owned(), comment: comment.clone() }).map_err(Error::Journal)?;
     rules::add_forwards(bridge, &comment, &forwards, dropped.is_none())?;
+    for PortBinding { host_port, container_port, protocol, .. } in &bindings {
+        trace::note(
+            "published_port",
+            || json!({ "host_port": host_port, "container_port": container_port, "protocol": protocol.name() }),
+        );
+    }
     Ok(bindings)
 }
 
@@ -216,7 +225,11 @@ fn attached(request: &Request, netns: Option<PathBuf>, endpoint: Option<Endpoint
     let resolv_conf = if untouched { host } else { resolv_conf(&host, &request.dns) };
     let hosts = match request.mode {
         Mode::Host => hosts::hosts_of_host(&read("/etc/hosts"), &request.extra_hosts),
-        _ => hosts::hosts(&request.extra_hosts, &request.hostname, endpoint.as_ref().map(|endpoint| (endpoint.ip, endpoint.gateway))),
+        _ => hosts::hosts(
+            &request.extra_hosts,
+            &request.hostname,
+            endpoint.as_ref().map(|endpoint| (endpoint.ip, endpoint.gateway)),
+        ),
     };
     Attached { netns, endpoint, resolv_conf, hosts, hostname: hosts::hostname(&request.hostname) }
 }

@@ -135,9 +135,10 @@ fn pair(
         None => Ok((container.0..=container.1).map(|port| published(None, port)).collect()),
         // One port of the container and several of the host: whichever of these is free.
         Some(choice) if container.0 == container.1 => Ok(vec![published(Some(choice), container.0)]),
-        Some((first, last)) if last - first == container.1 - container.0 => {
-            Ok((first..=last).zip(container.0..=container.1).map(|(host, inner)| published(Some((host, host)), inner)).collect())
-        }
+        Some((first, last)) if last - first == container.1 - container.0 => Ok((first..=last)
+            .zip(container.0..=container.1)
+            .map(|(host, inner)| published(Some((host, host)), inner))
+            .collect()),
         Some(_) => Err(PortError::Unequal(text.to_owned())),
     }
 }
@@ -170,7 +171,8 @@ mod tests {
 
     #[test]
     fn a_range_gives_one_entry_a_port() {
-        let ports: Vec<_> = parse("8080-8081:80-81").unwrap().iter().map(|port| (port.host_ports, port.container_port)).collect();
+        let ports: Vec<_> =
+            parse("8080-8081:80-81").unwrap().iter().map(|port| (port.host_ports, port.container_port)).collect();
         assert_eq!(ports, [(Some((8080, 8080)), 80), (Some((8081, 8081)), 81)]);
         assert_eq!(parse("80-82").unwrap().len(), 3);
     }

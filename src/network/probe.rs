@@ -1,9 +1,9 @@
 //! Links, addresses and routes of a namespace as the kernel has them, read before and after for the trace alone.
 
+use crate::sys;
 use crate::sys::netlink::{Link, Netlink};
-use crate::sys::{self};
 use crate::trace;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
 const MAIN_TABLE: u32 = 254;
@@ -47,34 +47,31 @@ impl Snapshot {
         };
         for link in &links {
             if let Some(key) = key(link) {
-                let master = link.master.and_then(named).map(|master| master.name.as_str());
-                objects.insert(("link", key), reading(link, master));
+                objects.insert(("link", key), json!(state(link)));
             }
         }
         for address in netlink.addresses()? {
             if let Some(key) = named(address.index).and_then(key) {
-                objects.insert(("address", key), json!(format!("{}/{}", address.ip, address.prefix_len)));
+                objects.insert(
+                    ("address", format!("address of {key}")),
+                    json!(format!("{}/{}", address.ip, address.prefix_len)),
+                );
             }
         }
         for route in netlink.routes()?.iter().filter(|route| route.table == MAIN_TABLE && route.prefix_len == 0) {
-            if let (Some(gateway), Some(link)) = (route.gateway, route.oif.and_then(named))
-                && key(link).is_some()
-            {
-                objects.insert(("route", "default".to_owned()), json!({"gateway": gateway.to_string(), "oif": link.name}));
+            if let (Some(gateway), Some(_)) = (route.gateway, route.oif.and_then(named).and_then(key)) {
+                objects.insert(("route", "default route".to_owned()), json!(gateway.to_string()));
             }
         }
         Ok(Snapshot { objects })
     }
 }
 
-fn reading(link: &Link, master: Option<&str>) -> Value {
-    let mut fields = Map::new();
-    if link.name != "lo" {
-        fields.insert("ifname".to_owned(), json!(link.name));
+/// As `ip link` has it, without the names, which differ from run to run.
+fn state(link: &Link) -> &'static str {
+    match (link.up, link.master.is_some()) {
+        (true, true) => "up, plugged into the bridge",
+        (true, false) => "up",
+        (false, _) => "down",
     }
-    fields.insert("state".to_owned(), json!(if link.up { "UP" } else { "DOWN" }));
-    if let Some(master) = master {
-        fields.insert("master".to_owned(), json!(master));
-    }
-    Value::Object(fields)
 }

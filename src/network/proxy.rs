@@ -35,12 +35,7 @@ enum Report {
     /// Everything is bound: the host's ports, in the order of the arguments.
     Bound(Vec<u16>),
     /// The first that could not be bound.
-    Refused {
-        ip: IpAddr,
-        port: u16,
-        protocol: Protocol,
-        errno: i32,
-    },
+    Refused { ip: IpAddr, port: u16, protocol: Protocol, errno: i32 },
 }
 
 /// Starts the proxy and gives back the host's ports, in order.
@@ -69,7 +64,7 @@ pub fn start(
     if let Some(mut stdin) = child.stdin.take() {
         stdin.write_all(b"\n").map_err(|_gone| Error::ProxyEnded)?;
     }
-    trace::work("port_proxy", || json!({ "pid": pid, "argv": args }));
+    trace::work("port_proxy", || json!({ "pid": pid, "command": format!("rlab {}", args.join(" ")) }));
     Ok(bound)
 }
 
@@ -105,7 +100,11 @@ fn arguments(ports: &[PublishedPort], ip: Ipv4Addr) -> Vec<String> {
             Some((first, last)) if first == last => first.to_string(),
             Some((first, last)) => format!("{first}-{last}"),
         };
-        args.extend([port.protocol.name().to_owned(), format!("{host}:{host_ports}"), format!("{ip}:{}", port.container_port)]);
+        args.extend([
+            port.protocol.name().to_owned(),
+            format!("{host}:{host_ports}"),
+            format!("{ip}:{}", port.container_port),
+        ]);
     }
     args
 }

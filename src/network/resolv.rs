@@ -130,7 +130,11 @@ mod tests {
 
     #[test]
     fn servers_that_can_be_reached_are_kept() {
-        let made = for_container("# by dhcp\nnameserver 192.0.2.1\nnameserver 127.0.0.1\nsearch a b\noptions ndots:2\n", None, &Dns::default());
+        let made = for_container(
+            "# by dhcp\nnameserver 192.0.2.1\nnameserver 127.0.0.1\nsearch a b\noptions ndots:2\n",
+            None,
+            &Dns::default(),
+        );
         assert_eq!(made.text, "nameserver 192.0.2.1\nsearch a b\noptions ndots:2\n");
         assert_eq!((made.source, made.dropped), (Source::Host, vec!["127.0.0.1".to_owned()]));
     }
@@ -159,7 +163,11 @@ mod tests {
 
     #[test]
     fn the_flags_win() {
-        let dns = Dns { servers: vec!["10.0.0.1".parse().unwrap()], search: vec![".".into()], options: vec!["ndots:1".into()] };
+        let dns = Dns {
+            servers: vec!["10.0.0.1".parse().unwrap()],
+            search: vec![".".into()],
+            options: vec!["ndots:1".into()],
+        };
         let made = for_container("nameserver 192.0.2.1\nsearch a\noptions rotate\n", None, &dns);
         assert_eq!(made.text, "nameserver 10.0.0.1\noptions ndots:1\n");
         assert_eq!(made.source, Source::Flags);

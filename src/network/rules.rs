@@ -4,7 +4,7 @@
 //! touched, and all of ours is gone with the table. A container's rules carry its id as a comment and are found and
 //! deleted by it.
 
-use super::error::Result;
+use super::error::{Error, Result};
 use super::ports::Protocol;
 use super::subnet::Subnet;
 use crate::sys::nft;
@@ -37,9 +37,17 @@ pub fn table_exists(bridge: &str) -> Result<bool> {
     Ok(tables.iter().any(|object| object["table"]["name"] == bridge))
 }
 
+/// Whether there is a table to take away. Where there is no nft, there never was one.
+fn table_left(bridge: &str) -> Result<bool> {
+    match table_exists(bridge) {
+        Err(Error::Nft(nft::Error::Missing)) => Ok(false),
+        other => other,
+    }
+}
+
 /// Removes the table of a root, with everything in it.
 pub fn delete_table(bridge: &str) -> Result<()> {
-    if table_exists(bridge)? {
+    if table_left(bridge)? {
         nft::load(&[format!("delete table ip {bridge}")])?;
     }
     Ok(())
@@ -49,13 +57,14 @@ pub fn delete_table(bridge: &str) -> Result<()> {
 ///
 /// `routed` is false where another firewall would drop what comes from outside: then the proxy serves it instead.
 pub fn add_forwards(bridge: &str, comment: &str, forwards: &[Forward], routed: bool) -> Result<()> {
-    let rules: Vec<String> = forwards.iter().flat_map(|forward| container_rules(bridge, comment, forward, routed)).collect();
+    let rules: Vec<String> =
+        forwards.iter().flat_map(|forward| container_rules(bridge, comment, forward, routed)).collect();
     if rules.is_empty() { Ok(()) } else { Ok(nft::load(&rules)?) }
 }
 
 /// Deletes the rules of a container, by the handles that the kernel gave them.
 pub fn delete_forwards(bridge: &str, comment: &str) -> Result<()> {
-    if !table_exists(bridge)? {
+    if !table_left(bridge)? {
         return Ok(());
     }
     let rules = deletions(&nft::list(&["table", "ip", bridge])?, bridge, comment);
@@ -71,18 +80,18 @@ pub fn foreign_drop(bridge: &str) -> Result<Option<String>> {
 }
 
 /// The comment by which a container's rules are found. An id of 64 digits is known by its first twelve.
-pub fn comment(id: &str, bridge: &str) -> String {
+pub fn comment(id: &str) -> String {
     let hex = id.len() == 64 && id.bytes().all(|byte| byte.is_ascii_hexdigit());
     let length = if hex { 12 } else { 80 };
     // What could end the quoted string, and with it the rule, stays out.
     let plain = |letter: &char| letter.is_ascii_alphanumeric() || "_.-".contains(*letter);
     let name: String = id.chars().filter(plain).take(length).collect();
-    format!("container {name} of {bridge}")
+    format!("container {name}")
 }
 
 fn table(bridge: &str, subnet: Subnet) -> Vec<String> {
     let chain = |name: &str, kind: &str, hook: &str, priority: &str| {
-        format!("add chain ip {bridge} {name} {{ type {kind} hook {hook} priority {priority}; policy accept; }}")
+        format!("add chain ip {bridge} {name} {{ type {kind} hook {hook} priority {priority}; }}")
     };
     let rule = |chain: &str, text: String| format!("add rule ip {bridge} {chain} {text}");
     vec![
@@ -135,7 +144,10 @@ fn deletions(objects: &[Value], bridge: &str, comment: &str) -> Vec<String> {
 fn dropping_chain(objects: &[Value], bridge: &str) -> Option<String> {
     let chains = objects.iter().map(|object| &object["chain"]);
     let mut drops = chains.filter(|chain| {
-        chain["hook"] == "forward" && chain["policy"] == "drop" && matches!(chain["family"].as_str(), Some("ip" | "inet")) && chain["table"] != bridge
+        chain["hook"] == "forward"
+            && chain["policy"] == "drop"
+            && matches!(chain["family"].as_str(), Some("ip" | "inet"))
+            && chain["table"] != bridge
     });
     let chain = drops.next()?;
     Some(format!("{} {} {}", chain["family"].as_str()?, chain["table"].as_str()?, chain["name"].as_str()?))
@@ -159,12 +171,12 @@ mod tests {
 
     #[test]
     fn a_published_port_is_translated_for_others_and_for_the_host_itself() {
-        let rules = container_rules("rlab0", "container a of rlab0", &forward(None), true);
+        let rules = container_rules("rlab0", "container a", &forward(None), true);
         assert_eq!(
             rules,
             [
-                "add rule ip rlab0 prerouting iifname != \"rlab0\" fib daddr type local tcp dport 8080 dnat to 172.30.0.2:80 comment \"container a of rlab0\"",
-                "add rule ip rlab0 output ip daddr != 127.0.0.0/8 fib daddr type local tcp dport 8080 dnat to 172.30.0.2:80 comment \"container a of rlab0\"",
+                "add rule ip rlab0 prerouting iifname != \"rlab0\" fib daddr type local tcp dport 8080 dnat to 172.30.0.2:80 comment \"container a\"",
+                "add rule ip rlab0 output ip daddr != 127.0.0.0/8 fib daddr type local tcp dport 8080 dnat to 172.30.0.2:80 comment \"container a\"",
             ]
         );
         assert!(container_rules("rlab0", "c", &forward(Some("192.0.2.2")), true)[0].contains("ip daddr 192.0.2.2 tcp"));
@@ -182,30 +194,43 @@ mod tests {
     fn only_our_own_rules_are_deleted() {
         let listed = [
             json!({"table": {"name": "rlab0"}}),
-            json!({"rule": {"chain": "output", "handle": 9, "comment": "container a of rlab0"}}),
-            json!({"rule": {"chain": "output", "handle": 10, "comment": "container b of rlab0"}}),
+            json!({"rule": {"chain": "output", "handle": 9, "comment": "container a"}}),
+            json!({"rule": {"chain": "output", "handle": 10, "comment": "container b"}}),
             json!({"rule": {"chain": "forward", "handle": 11}}),
         ];
-        assert_eq!(deletions(&listed, "rlab0", "container a of rlab0"), ["delete rule ip rlab0 output handle 9"]);
+        assert_eq!(deletions(&listed, "rlab0", "container a"), ["delete rule ip rlab0 output handle 9"]);
     }
 
     #[test]
     fn anothers_drop_is_seen_and_our_own_is_not() {
         let chain = |table: &str, hook: &str, policy: &str| json!({"chain": {"family": "ip", "table": table, "name": "FORWARD", "hook": hook, "policy": policy}});
-        assert_eq!(dropping_chain(&[chain("filter", "forward", "drop")], "rlab0"), Some("ip filter FORWARD".to_owned()));
-        assert_eq!(dropping_chain(&[chain("filter", "forward", "accept"), chain("filter", "input", "drop"), chain("rlab0", "forward", "drop")], "rlab0"), None);
+        assert_eq!(
+            dropping_chain(&[chain("filter", "forward", "drop")], "rlab0"),
+            Some("ip filter FORWARD".to_owned())
+        );
+        assert_eq!(
+            dropping_chain(
+                &[
+                    chain("filter", "forward", "accept"),
+                    chain("filter", "input", "drop"),
+                    chain("rlab0", "forward", "drop")
+                ],
+                "rlab0"
+            ),
+            None
+        );
     }
 
     #[test]
     fn a_comment_has_the_short_id() {
-        assert_eq!(comment(&"0123456789abcdef".repeat(4), "rlab0"), "container 0123456789ab of rlab0");
-        assert_eq!(comment("web-1", "rlab0"), "container web-1 of rlab0");
+        assert_eq!(comment(&"0123456789abcdef".repeat(4)), "container 0123456789ab");
+        assert_eq!(comment("web-1"), "container web-1");
     }
 
     proptest! {
         #[test]
         fn no_id_can_end_the_comment(id in "\\PC{0,200}") {
-            let text = comment(&id, "rlab-12345678");
+            let text = comment(&id);
             prop_assert!(!text.contains(['"', '\n', '\\', ';']) && text.len() < 128);
         }
     }

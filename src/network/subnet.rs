@@ -50,9 +50,9 @@ impl Subnet {
 /// A /24 has room for 253 containers, and several roots of rlab on one host get one each.
 pub fn candidates() -> impl Iterator<Item = Subnet> {
     let blocks = [[172, 30], [172, 31], [10, 213]];
-    blocks.into_iter().flat_map(|[a, b]| {
-        (0..=255).map(move |c| Subnet { network: Ipv4Addr::new(a, b, c, 0), prefix_len: 24 })
-    })
+    blocks
+        .into_iter()
+        .flat_map(|[a, b]| (0..=255).map(move |c| Subnet { network: Ipv4Addr::new(a, b, c, 0), prefix_len: 24 }))
 }
 
 /// The first candidate that overlaps nothing of `taken`.

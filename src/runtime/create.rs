@@ -78,15 +78,16 @@ pub struct Created {
 /// Errors leave nothing running; what was made is in the record that [`super::delete`] works from.
 pub fn create(bundle: &Path, dir: &Path, options: CreateOptions) -> Result<Created, Error> {
     let spec = load(bundle)?;
-    let plan = Plan::new(&spec, bundle, &options, cgroup::Layout::detect()?)?;
+    let plan = Plan::new(&spec, bundle, &options, &cgroup::Layout::detect()?)?;
     let mut state =
-        RuntimeState { id: options.id, bundle: bundle.to_owned(), process: None, cgroup: Some(plan.cgroup.cgroup()) };
+        RuntimeState { id: options.id, bundle: bundle.to_owned(), process: None, cgroup: Some(plan.group.clone()) };
     state.save(dir)?; // before the first thing is made: what isn't written down can't be taken away
     let group = trace::stage(Stage::Cgroup, || cgroup_stage::apply(&plan.cgroup))?;
-    let fifo = make_fifo(dir)?;
+    let fifo = dir.join("exec.fifo");
     let (ours, theirs) = sys::message_pair().map_err(|errno| refused("socketpair", errno as i32))?;
-    let inherited = Inherited { socket: theirs, fifo: sys::open_path(&fifo).map_err(named)?, stdio: options.stdio };
     let (pid, pidfd) = trace::stage(Stage::Namespaces, || {
+        sys::make_fifo(&fifo).map_err(named)?; // where the program will wait to be started
+        let inherited = Inherited { socket: theirs, fifo: sys::open_path(&fifo).map_err(named)?, stdio: options.stdio };
         let (pid, pidfd) = spawn(&plan, inherited, &ours)?;
         state.process = start_time(pid).map(|time| (pid, time));
         state.save(dir)?;
@@ -120,12 +121,6 @@ fn spawn(plan: &Plan, inherited: Inherited, ours: &OwnedFd) -> Result<(i32, Owne
     // The other end is the parent's. Held open in here, it would hide the parent's death from us.
     let _not_kept = sys::close(ours);
     init::main(plan, &inherited)
-}
-
-fn make_fifo(dir: &Path) -> Result<PathBuf, Error> {
-    let fifo = dir.join("exec.fifo");
-    sys::make_fifo(&fifo).map_err(named)?;
-    Ok(fifo)
 }
 
 fn named(error: sys::Error) -> Error {

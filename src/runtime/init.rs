@@ -36,9 +36,11 @@ fn run(plan: &Plan, inherited: &Inherited) -> Result<Infallible, Failure> {
     let socket = inherited.socket.as_fd();
     join(plan, inherited)?;
     let tree = stage::run(Stage::Mounts, || mounts::apply(plan))?;
-    let terminal = stage::run(Stage::Devices, || devices::apply(plan, &tree))?;
+    stage::run(Stage::Devices, || {
+        let terminal = devices::apply(plan, &tree)?;
+        take_stdio(inherited, terminal)
+    })?;
     drop(tree); // a descriptor of a directory is a way out, if it lives on into the program
-    take_stdio(inherited, terminal)?;
     match plan.enter_root {
         EnterRoot::PivotRoot => stage::run(Stage::PivotRoot, || pivot_root::apply(plan))?,
         EnterRoot::Chroot => stage::run(Stage::Chroot, || chroot::apply(plan))?,
@@ -87,16 +89,14 @@ fn join(plan: &Plan, inherited: &Inherited) -> Result<(), Failure> {
 }
 
 /// A session of its own, and its own standard input, output and error.
-fn take_stdio(inherited: &Inherited, terminal: Option<(OwnedFd, OwnedFd)>) -> Result<(), Failure> {
-    trace::resume(Stage::Devices);
-    let named = |error: sys::Error| stage::name(Stage::Devices, error.into());
+fn take_stdio(inherited: &Inherited, terminal: Option<(OwnedFd, OwnedFd)>) -> stage::Outcome {
     // Ctrl-C goes to the foreground processes of a session. Without one of its own, the program would get the signals
     // that are meant for rlab, which passes them on by itself.
-    sys::setsid().map_err(named)?;
+    sys::setsid()?;
     let Some((outer, inner)) = terminal else {
-        return inherited.stdio.install().map_err(named);
+        return Ok(inherited.stdio.install()?);
     };
     send(inherited.socket.as_fd(), &FromInit::Console, Some(outer.as_fd()));
-    sys::set_controlling_terminal(inner.as_fd()).map_err(named)?;
-    sys::become_stdio(inner.as_fd()).map_err(named)
+    sys::set_controlling_terminal(inner.as_fd())?;
+    Ok(sys::become_stdio(inner.as_fd())?)
 }

@@ -1,3 +1,26 @@
-//! What an OCI runtime does with a bundle: from a `config.json` to a process.
+//! runc's part: a bundle becomes a running process.
+//!
+//! Nothing here knows of images, names or networks. A caller hands over an id, a directory with `config.json`, and gets a
+//! process that waits at the threshold of its program ([`create`]), then is let over it ([`start`]).
 
+mod capability;
+mod create;
+mod delete;
+mod error;
+mod init;
+mod parent;
+mod plan;
+mod reaper;
 pub mod seccomp;
+mod stage;
+mod start;
+mod state;
+mod sync;
+
+pub use capability::{ALL as ALL_CAPABILITIES, number as capability_number};
+pub use create::{CreateOptions, Created, EnterRoot, Stdio, create};
+pub use delete::delete;
+pub use error::Error;
+pub use plan::PlanError;
+pub use start::start;
+pub use state::{RuntimeState, start_time};

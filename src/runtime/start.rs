@@ -16,6 +16,7 @@ use std::time::Instant;
 /// descriptors in a process that lives on.
 pub fn start(created: &Created) -> Result<(), Error> {
     let begun = Instant::now();
+    trace::resume(Stage::Exec); // init has entered it
     let before = trace::enabled().then(|| probe::command(created.pid)).flatten();
     let reader = sys::open_read_nonblock(&created.fifo).map_err(named)?;
     let _answered = sys::poll_readable(&[reader.as_fd(), created.pidfd.as_fd()], None);
@@ -31,7 +32,6 @@ pub fn start(created: &Created) -> Result<(), Error> {
     if trace::enabled() {
         let took = begun.elapsed();
         trace::witnessed(Stage::Exec, created.pid, created.exec.clone(), took);
-        trace::resume(Stage::Exec);
         if let (Some(before), Some(after)) = (before, probe::command(created.pid)) {
             trace::change("command", "program in this process", before, after);
         }

@@ -85,6 +85,11 @@ pub fn run(task: &Task, signals: &mut Signals) -> Result<Ended, Error> {
     trace::acting(Actor::Shim, || supervise::supervise(task, &created, &mut relay, signals))
 }
 
+/// How this host's control groups are laid out, by the runtime's own reading.
+pub fn cgroup_layout() -> Option<&'static str> {
+    crate::cgroup::Layout::detect().ok().map(|layout| layout.name())
+}
+
 /// Ends what still runs in the container of `dir` and takes away what the runtime made for it.
 pub fn delete(dir: &std::path::Path) -> Result<(), Error> {
     trace::acting(Actor::Parent, || runtime::delete(dir)).map_err(Error::from)

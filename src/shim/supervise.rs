@@ -101,7 +101,15 @@ fn end_of_program(created: &Created, relay: &mut Relay, before: Option<&Counters
 
 /// What the kernel counted for the container, and what that says about its end.
 fn tell_counters(before: &Counters, after: &Counters, ended: Ended) {
-    for ((key, before), (_, after)) in before.rows().into_iter().zip(after.rows()) {
+    let rows = [
+        ("processes killed for memory", before.oom_kills, after.oom_kills),
+        ("memory limit hit", before.memory_failures, after.memory_failures),
+        ("forks refused", before.pids_refused, after.pids_refused),
+        ("periods throttled", before.cpu_throttled_periods, after.cpu_throttled_periods),
+        ("bytes of memory at most", before.memory_peak_bytes, after.memory_peak_bytes),
+        ("processor time, µs", before.cpu_used_us, after.cpu_used_us),
+    ];
+    for (key, before, after) in rows {
         trace::change("counter", key, json!(before), json!(after));
     }
     if ended == Ended::Signalled(sys::SIGKILL) && after.oom_kills > before.oom_kills {

@@ -4,7 +4,7 @@
 //! leave two processes each with a lock of its own. It is removed with its last entry, so whoever waited for the lock
 //! looks whether the name still leads to the file that was locked.
 
-use nix::fcntl::{Flock, FlockArg};
+use super::flock;
 use std::fs::{File, OpenOptions};
 use std::io::Read;
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 /// A file that no other process of rlab has locked now.
 #[derive(Debug)]
 pub struct LockFile {
-    file: Flock<File>,
+    file: File,
     path: PathBuf,
 }
 
@@ -22,7 +22,7 @@ impl LockFile {
     pub fn lock(path: &Path) -> std::io::Result<LockFile> {
         loop {
             let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)?;
-            let file = locked(file)?;
+            flock::lock(&file, flock::Mode::Exclusive)?;
             let (held, named) = (file.metadata()?, std::fs::metadata(path));
             if named.is_ok_and(|named| (named.dev(), named.ino()) == (held.dev(), held.ino())) {
                 return Ok(LockFile { file, path: path.to_owned() });
@@ -51,16 +51,6 @@ impl LockFile {
     /// Removes the file, still under the lock.
     pub fn remove(self) -> std::io::Result<()> {
         std::fs::remove_file(&self.path)
-    }
-}
-
-fn locked(mut file: File) -> std::io::Result<Flock<File>> {
-    loop {
-        match Flock::lock(file, FlockArg::LockExclusive) {
-            Ok(locked) => return Ok(locked),
-            Err((again, nix::errno::Errno::EINTR)) => file = again,
-            Err((_, errno)) => return Err(errno.into()),
-        }
     }
 }
 

@@ -9,6 +9,7 @@
     reason = "this is the one place where kernel state may be changed; everything outside goes through it"
 )]
 
+mod bpf;
 mod errno;
 mod files;
 pub mod flock;
@@ -23,8 +24,10 @@ mod process;
 pub mod rootdir;
 mod seq;
 mod terminal;
+pub mod tool;
 pub mod tree;
 
+pub use bpf::*;
 pub use errno::{Errno, errno_name, errno_text};
 pub use files::*;
 pub use identity::*;

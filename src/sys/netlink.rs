@@ -7,20 +7,18 @@
 mod read;
 mod spell;
 
-pub use read::{Address, Link, Route};
+pub use read::Link;
 
 use super::{Result, traced};
 use crate::trace::Call;
 use netlink_packet_core::{
     NLM_F_ACK, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REQUEST, NetlinkHeader, NetlinkMessage, NetlinkPayload,
 };
+use netlink_packet_route::AddressFamily;
 use netlink_packet_route::RouteNetlinkMessage;
 use netlink_packet_route::address::{AddressAttribute, AddressMessage};
-use netlink_packet_route::link::{
-    InfoData, InfoKind, InfoVeth, LinkAttribute, LinkFlags, LinkInfo, LinkMessage,
-};
+use netlink_packet_route::link::{InfoData, InfoKind, InfoVeth, LinkAttribute, LinkFlags, LinkInfo, LinkMessage};
 use netlink_packet_route::route::{RouteAddress, RouteAttribute, RouteHeader, RouteMessage, RouteProtocol, RouteType};
-use netlink_packet_route::AddressFamily;
 use netlink_sys::{Socket, protocols::NETLINK_ROUTE};
 use nix::errno::Errno;
 use std::cell::{Cell, RefCell};
@@ -47,7 +45,10 @@ impl Netlink {
             Ok(socket)
         };
         let socket = open().map_err(|error| super::Error {
-            call: Call::new("socket").arg("domain", "AF_NETLINK").arg("type", "SOCK_DGRAM").arg("protocol", "NETLINK_ROUTE"),
+            call: Call::new("socket")
+                .arg("domain", "AF_NETLINK")
+                .arg("type", "SOCK_DGRAM")
+                .arg("protocol", "NETLINK_ROUTE"),
             errno: error.raw_os_error().unwrap_or(Errno::EIO as i32),
         })?;
         Ok(Netlink { socket, sequence: Cell::new(0) })
@@ -172,7 +173,9 @@ impl Netlink {
     fn acknowledged(&self, sequence: u32, words: &RefCell<Option<String>>) -> nix::Result<()> {
         loop {
             for packet in self.receive()? {
-                if let (true, NetlinkPayload::Error(error)) = (packet.header.sequence_number == sequence, packet.payload) {
+                if let (true, NetlinkPayload::Error(error)) =
+                    (packet.header.sequence_number == sequence, packet.payload)
+                {
                     *words.borrow_mut() = read::extended_ack(&error.header);
                     return error.code.map_or(Ok(()), |code| Err(Errno::from_raw(code.get().saturating_neg())));
                 }
@@ -188,4 +191,50 @@ impl Netlink {
 
 fn errno(error: std::io::Error) -> Errno {
     Errno::from_raw(error.raw_os_error().unwrap_or(Errno::EIO as i32))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_message_is_spelt_by_the_names_of_rtnetlink() {
+        let netlink = Netlink::open().unwrap();
+        let mut message = LinkMessage::default();
+        message.header.index = 1;
+        message.header.flags = LinkFlags::Up;
+        message.header.change_mask = LinkFlags::Up;
+        message.attributes.push(LinkAttribute::Address(vec![2, 0x42, 172, 30, 0, 2]));
+        let packet = netlink.packet(RouteNetlinkMessage::NewLink(message), NLM_F_REQUEST | NLM_F_ACK);
+        assert_eq!(
+            spell::message(&packet.header, &packet.payload),
+            json!({
+                "type": "RTM_NEWLINK",
+                "flags": "NLM_F_REQUEST|NLM_F_ACK",
+                "link": "lo",
+                "ifi_flags": "IFF_UP",
+                "address": "02:42:ac:1e:00:02",
+            })
+        );
+    }
+
+    #[test]
+    fn a_refusal_comes_with_the_kernels_own_words() {
+        if crate::sys::geteuid() != 0 {
+            eprintln!("skipped a refusal by the kernel: making a network namespace needs root");
+            return;
+        }
+        let error = std::thread::spawn(|| {
+            crate::sys::netns::unshare_network().unwrap();
+            let netlink = Netlink::open().unwrap();
+            let lo = netlink.link("lo").unwrap().unwrap();
+            netlink.set_up(&lo).unwrap();
+            netlink.add_default_route(Ipv4Addr::new(192, 0, 2, 1), &lo).unwrap_err()
+        });
+        let error = error.join().unwrap();
+        assert_eq!(error.errno, Errno::ENETUNREACH as i32);
+        assert_eq!(error.call.args["extended_ack"], "Nexthop has invalid gateway");
+        assert_eq!(error.call.args["message"]["gateway"], "192.0.2.1");
+    }
 }

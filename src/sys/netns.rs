@@ -8,7 +8,7 @@ use crate::trace::Call;
 use nix::fcntl::{OFlag, open};
 use nix::sched::CloneFlags;
 use nix::sys::stat::Mode;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::Path;
 
 /// A network namespace, kept open so that a thread can enter it.
@@ -28,10 +28,14 @@ impl NetworkNamespace {
 
     /// The one that a file names. Not told: opening it changes nothing.
     pub fn open(path: &Path) -> Result<NetworkNamespace> {
-        let call = || Call::new("openat").arg("dirfd", "AT_FDCWD").path("pathname", path).arg("flags", "O_RDONLY|O_CLOEXEC");
+        let call =
+            || Call::new("openat").arg("dirfd", "AT_FDCWD").path("pathname", path).arg("flags", "O_RDONLY|O_CLOEXEC");
         let fd = open(path, OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty())
             .map_err(|errno| Error { call: call(), errno: errno as i32 })?;
-        Ok(NetworkNamespace { fd, path: path.to_string_lossy().into_owned() })
+        // A pinned one is known by its file's path, the caller's own by its number: `net:[4026531840]`.
+        let link = std::fs::read_link(format!("/proc/self/fd/{}", fd.as_raw_fd()));
+        let path = link.unwrap_or_else(|_| path.to_owned()).to_string_lossy().into_owned();
+        Ok(NetworkNamespace { fd, path })
     }
 
     /// setns(2): the calling thread enters it.

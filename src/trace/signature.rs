@@ -71,6 +71,7 @@ use Type::{Count, Fd, Flags, Int, Limit, Mode, Options, Path, Pid, Struct, Text}
 
 /// Every call that the trace can tell of.
 pub static SIGNATURES: &[Signature] = &[
+    sig("bpf", "bpf(2)", Fd, &[("cmd", Flags), ("attr", Struct)]),
     sig("capset", "capset(2)", Int, &[("effective", Flags), ("permitted", Flags), ("inheritable", Flags)]),
     sig("chdir", "chdir(2)", Int, &[("path", Path)]),
     sig("chroot", "chroot(2)", Int, &[("path", Path)]),
@@ -147,6 +148,8 @@ static WORK: &[(&str, Type)] = &[
     ("id", Type::Id),
     ("pid", Pid),
     ("ip", Type::Ip),
+    ("local", Type::Ip),
+    ("broadcast", Type::Ip),
     ("gateway", Type::Ip),
     ("subnet", Type::Ip),
     ("mac", Type::Mac),
@@ -154,11 +157,17 @@ static WORK: &[(&str, Type)] = &[
     ("link", Type::Link),
     ("peer", Type::Link),
     ("ifname", Type::Link),
+    ("master", Type::Link),
+    ("oif", Type::Link),
+    ("netns", Path),
     ("index", Type::LinkIndex),
     ("root", Path),
     ("inode", Type::Inode),
     ("created", Type::Time),
     ("rule", Options),
+    ("command", Options),
+    ("target_fd", Path),
+    ("attach_bpf_fd", Fd),
     ("argv", Struct),
     ("message", Struct),
 ];
@@ -194,7 +203,6 @@ pub fn object_type(object: &str, key: &str) -> Type {
         "counter" if key.starts_with("bytes") => Type::Bytes,
         "counter" => Count,
         "process" => Pid,
-        "link" => Type::Link,
         "route" | "address" => Type::Ip,
         _ => Text,
     }

@@ -108,14 +108,31 @@ impl Stable {
             out.push(match before {
                 "proc" if number => self.named("pid", segment),
                 "fd" if number => "fd".to_owned(),
-                _ if hex && segment.len() == 64 && before == "containers" => self.named("id", &short(segment)),
+                _ if hex && segment.len() == 64 && matches!(before, "containers" | "netns") => {
+                    self.named("id", &short(segment))
+                }
                 _ if hex && segment.len() == 64 => self.hex(segment),
                 _ if hex && segment.len() == 12 => self.named("id", segment),
-                _ => segment.to_owned(),
+                _ => self.namespace(segment).or_else(|| self.address(segment)).unwrap_or_else(|| segment.to_owned()),
             });
             before = segment;
         }
         out.join("/")
+    }
+
+    /// A namespace as the kernel names it: `net:[4026531840]`.
+    fn namespace(&mut self, segment: &str) -> Option<String> {
+        let (kind, inode) = segment.strip_suffix(']')?.split_once(":[")?;
+        inode.parse::<u64>().ok()?;
+        Some(format!("{kind}:[{}]", self.named("ns", inode)))
+    }
+
+    /// An address of the internet protocol, such as a firewall rule has among its words.
+    fn address(&mut self, segment: &str) -> Option<String> {
+        let ip: std::net::Ipv4Addr = segment.parse().ok()?;
+        // These mean the same everywhere.
+        let fixed = ip.is_loopback() || ip.is_unspecified() || ip == std::net::Ipv4Addr::new(127, 0, 0, 0);
+        (!fixed).then(|| self.named("ip", segment))
     }
 
     /// 64 hex digits are a container's id if one was seen that begins like it, else a digest.
@@ -127,8 +144,8 @@ impl Stable {
 
     fn options(&mut self, options: &str) -> String {
         let mut out = String::with_capacity(options.len());
-        for piece in options.split_inclusive([',', '=', ':', ' ']) {
-            let end = piece.len() - usize::from(piece.ends_with([',', '=', ':', ' ']));
+        for piece in options.split_inclusive([',', '=', ':', ' ', '"']) {
+            let end = piece.len() - usize::from(piece.ends_with([',', '=', ':', ' ', '"']));
             out.push_str(&self.path(&piece[..end]));
             out.push_str(&piece[end..]);
         }

@@ -115,4 +115,30 @@ impl Stage {
             Stage::Teardown => "teardown",
         }
     }
+
+    /// The stage of an id.
+    pub fn of(id: &str) -> Option<Stage> {
+        Stage::ALL.into_iter().find(|stage| stage.id() == id)
+    }
+
+    /// The calls that the stage is about, as opposed to those that prepare them.
+    pub const fn own_calls(self) -> &'static [&'static str] {
+        match self {
+            Stage::Snapshot | Stage::Mounts | Stage::MaskedPaths => &["mount"],
+            Stage::Network => &["unshare", "sendto"],
+            Stage::Cgroup => &["mkdir", "write"],
+            Stage::Namespaces => &["clone3", "unshare", "setns"],
+            Stage::IdMappings => &["write"],
+            Stage::Devices => &["mknodat", "setsid", "ioctl"],
+            Stage::PivotRoot => &["pivot_root", "umount2"],
+            Stage::Chroot => &["chroot"],
+            Stage::User => &["setgroups", "setresgid", "setresuid"],
+            Stage::Capabilities => &["prctl", "capset"],
+            Stage::Exec => &["execve"],
+            Stage::Wait => &["wait4"],
+            Stage::Stop => &["pidfd_send_signal"],
+            Stage::Teardown => &["umount2", "rmdir", "sendto"],
+            _ => &[],
+        }
+    }
 }

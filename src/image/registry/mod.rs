@@ -9,7 +9,9 @@ mod credentials;
 mod endpoint;
 mod error;
 mod lookup;
+mod roots;
 mod transport;
+mod wire;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -20,7 +22,8 @@ pub use error::{Error, Unreached};
 pub use transport::{Answer, Exchange};
 
 use auth::Door;
-use transport::{Ask, Transport, Wire};
+use transport::{Ask, Transport};
+use wire::Wire;
 
 /// What a client is told from above.
 #[derive(Debug)]
@@ -114,8 +117,8 @@ impl Client {
                         mirror_of: endpoint.mirror_of.clone(),
                     });
                 }
-                // Nobody there speaks any scheme.
-                Err(error @ Error::Unreachable { .. }) => return Err(error),
+                // Nobody is there, for any scheme; unless somebody answered to the one before.
+                Err(error @ Error::Unreachable { .. }) => return Err(failure.unwrap_or(error)),
                 Err(error) => failure = failure.or(Some(error)),
             }
         }
@@ -236,3 +239,6 @@ fn message(answer: Answer<'_>) -> String {
     // One line, without what could move a terminal's cursor.
     words.unwrap_or("no reason given").chars().filter(|c| !c.is_control()).take(200).collect()
 }
+
+#[cfg(test)]
+pub mod tests;

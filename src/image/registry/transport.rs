@@ -8,14 +8,16 @@ use std::path::Path;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
+use ureq::Agent;
 use ureq::http::{HeaderMap, Request, Uri, header};
-use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
+use ureq::tls::TlsConfig;
 use ureq::unversioned::transport::DefaultConnector;
-use ureq::{Agent, Timeout};
 
 use super::endpoint::{host_of, is_loopback};
-use super::error::{Error, Unreached};
+use super::error::Error;
 use super::lookup::Lookup;
+use super::roots::roots;
+use super::wire::Wire;
 
 /// One request and its answer, for the trace. Never holds a login.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,26 +74,9 @@ pub struct Answer<'t> {
     began: Instant,
 }
 
-/// What can go wrong on the wire, before it is told what it means.
-#[derive(Debug)]
-pub enum Wire {
-    /// There was no connection to begin with.
-    Unreached(Unreached),
-    /// It broke, or went silent.
-    Broken(String),
-    /// It is not to be trusted.
-    Tls(String),
-    /// It is not HTTP.
-    Protocol(&'static str),
-}
-
 const MAX_REDIRECTS: usize = 5;
 /// Silence on an open connection for so long means it is dead.
 const SILENCE_LIMIT: Duration = Duration::from_secs(30);
-/// The host's own list of authorities, where the distributions keep it.
-const HOST_ROOTS: [&str; 3] =
-    ["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem"];
-
 type Outcome = Result<ureq::http::Response<ureq::Body>, ureq::Error>;
 
 /// The connections of one client.
@@ -170,8 +155,9 @@ impl Transport {
             duration: began.elapsed(),
             note,
         });
-        let response =
-            result.map_err(|error| self.classify(error, ask.knocks)).inspect_err(|wire| self.annotate(index, wire))?;
+        let response = result
+            .map_err(|error| Wire::from(error, self.reach_timeout, ask.knocks))
+            .inspect_err(|wire| self.annotate(index, wire))?;
         let (parts, body) = response.into_parts();
         let body = body.into_with_config().limit(u64::MAX).reader();
         Ok(Answer { status: parts.status.as_u16(), headers: parts.headers, body, transport: self, index, began })
@@ -205,22 +191,6 @@ impl Transport {
             scope = scope.timeout_recv_response(limit).timeout_per_read(limit);
         }
         self.agent.run(scope.build())
-    }
-
-    fn classify(&self, error: ureq::Error, knocks: bool) -> Wire {
-        let limit = self.reach_timeout;
-        match error {
-            ureq::Error::Timeout(_) if knocks => Wire::Unreached(Unreached::TimedOut(limit)),
-            ureq::Error::HostNotFound => Wire::Unreached(Unreached::NameLookup),
-            ureq::Error::Timeout(Timeout::Resolve | Timeout::Connect) => Wire::Unreached(Unreached::TimedOut(limit)),
-            ureq::Error::ConnectProxyFailed(text) => Wire::Unreached(Unreached::Proxy(text)),
-            ureq::Error::ConnectionFailed => Wire::Unreached(Unreached::Refused),
-            ureq::Error::Io(error) => classify_io(&error, limit),
-            ureq::Error::Rustls(error) => Wire::Tls(error.to_string()),
-            ureq::Error::Tls(text) => Wire::Tls(text.to_owned()),
-            ureq::Error::Protocol(_) => Wire::Protocol("the answer is not HTTP"),
-            other => Wire::Broken(other.to_string()),
-        }
     }
 
     fn record(&self, exchange: Exchange) -> usize {
@@ -287,72 +257,12 @@ impl Read for Answer<'_> {
     }
 }
 
-impl std::fmt::Display for Wire {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Unreached(why) => why.fmt(f),
-            Self::Broken(problem) | Self::Tls(problem) => f.write_str(problem),
-            Self::Protocol(problem) => f.write_str(problem),
-        }
-    }
-}
-
-impl Wire {
-    /// Tells what it means at a host.
-    pub fn at(self, host: &str) -> Error {
-        let host = host.to_owned();
-        match self {
-            Self::Unreached(why) => Error::Unreachable { host, why },
-            Self::Broken(problem) => Error::Broken { host, problem },
-            Self::Tls(problem) => Error::Tls { host, problem },
-            Self::Protocol(problem) => Error::Protocol { host, problem },
-        }
-    }
-}
-
-fn classify_io(error: &io::Error, limit: Duration) -> Wire {
-    match error.kind() {
-        io::ErrorKind::ConnectionRefused => Wire::Unreached(Unreached::Refused),
-        io::ErrorKind::HostUnreachable
-        | io::ErrorKind::NetworkUnreachable
-        | io::ErrorKind::NetworkDown
-        | io::ErrorKind::AddrNotAvailable => Wire::Unreached(Unreached::NoRoute),
-        io::ErrorKind::TimedOut => Wire::Unreached(Unreached::TimedOut(limit)),
-        // rustls reports a certificate it does not accept, or a peer that speaks no TLS, as invalid data.
-        io::ErrorKind::InvalidData => Wire::Tls(error.to_string()),
-        _ => Wire::Broken(error.to_string()),
-    }
-}
-
 /// Host and port of an address.
 pub fn authority(url: &str) -> Option<&str> {
     let rest = url.split_once("://")?.1;
     let authority = rest.split(['/', '?', '#']).next()?;
     url.parse::<Uri>().ok()?;
     Some(authority)
-}
-
-/// The host's own authorities and the extra one. Where the host keeps no list, Mozilla's compiled-in one serves, except
-/// beside an extra one, which then stands alone.
-fn roots(cacert: Option<&Path>) -> Result<Option<RootCerts>, Error> {
-    let mut certificates: Vec<Certificate<'static>> = Vec::new();
-    let host_roots = std::env::var_os("SSL_CERT_FILE").map(|file| std::fs::read(file).ok());
-    let host_roots = host_roots.unwrap_or_else(|| HOST_ROOTS.iter().find_map(|path| std::fs::read(path).ok()));
-    certificates.extend(host_roots.iter().flat_map(|pem| certificates_in(pem)));
-    if let Some(path) = cacert {
-        let problem = |problem: String| Error::CaCert { path: path.display().to_string(), problem };
-        let extra = certificates_in(&std::fs::read(path).map_err(|error| problem(error.to_string()))?);
-        if extra.is_empty() {
-            return Err(problem("no CERTIFICATE block in it".to_owned()));
-        }
-        certificates.extend(extra);
-    }
-    Ok((!certificates.is_empty()).then(|| RootCerts::new_with_certs(&certificates)))
-}
-
-fn certificates_in(pem: &[u8]) -> Vec<Certificate<'static>> {
-    let items = parse_pem(pem).filter_map(Result::ok);
-    items.filter_map(|item| if let PemItem::Certificate(one) = item { Some(one) } else { None }).collect()
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use std::io::BufRead;
 use tar::{EntryType, Header};
 
 use super::error::Error;
+use super::fields::Fields;
 use super::pax::Records;
 use super::sparse::{self, PaxSparse, PrefixReader, SparseMap};
 use crate::sys::tree::{Kind, Mtime};
@@ -179,17 +180,14 @@ impl<R: BufRead> Archive<R> {
             return Ok(None);
         }
         let header = Header::from_byte_slice(&block).clone();
-        // The sum counts its own eight bytes as spaces.
-        let sum: u32 = block.iter().map(|byte| u32::from(*byte)).sum();
-        let own: u32 = block[148..156].iter().map(|byte| u32::from(*byte)).sum();
-        match header.cksum() {
-            Ok(stated) if stated == sum - own + 8 * u32::from(b' ') => Ok(Some(header)),
-            _ => Err(self.bad("this is no tar header, or its checksum is wrong")),
+        if Fields(&header).is_checksum_right() {
+            return Ok(Some(header));
         }
+        Err(self.bad("this is no tar header, or its checksum is wrong"))
     }
 
     fn size_of(&self, header: &Header) -> Result<u64, Error> {
-        header.entry_size().map_err(|_| self.bad("a header has no readable size"))
+        Fields(header).size_bytes().map_err(|problem| self.bad(problem))
     }
 
     fn read_extension(&mut self, header: &Header) -> Result<Vec<u8>, Error> {
@@ -224,18 +222,18 @@ impl<R: BufRead> Archive<R> {
         let pax = extensions.pax.over(&self.global);
         let name = pax.get("GNU.sparse.name").or_else(|| pax.get("path")).map(<[u8]>::to_vec);
         let path = name.or_else(|| extensions.long_path.clone()).unwrap_or_else(|| header.path_bytes().into_owned());
-        let pax_number = |key| pax.number(key);
-        let mtime = pax.time("mtime").map_err(|problem| self.bad(problem))?;
-        let owner = |pax: Result<Option<u64>, &'static str>, field: std::io::Result<u64>, problem| {
-            let number = pax.map_err(|problem| self.bad(problem))?.map_or(field, Ok);
-            number.ok().and_then(|id| u32::try_from(id).ok()).ok_or_else(|| self.bad(problem))
+        let fields = Fields(header);
+        let bad = |problem| self.bad(problem);
+        let id = |key, field: Result<u64, &'static str>| {
+            let number = pax.number(key).and_then(|number| number.map_or(field, Ok)).map_err(bad)?;
+            u32::try_from(number).map_err(|_| self.bad("an owner has a number beyond all users"))
         };
         let mut entry = Entry {
             node: Node::Directory,
-            mode: header.mode().map_err(|_| self.bad("a header has no readable mode"))? & 0o7777,
-            uid: owner(pax_number("uid"), header.uid(), "a header has no readable owner")?,
-            gid: owner(pax_number("gid"), header.gid(), "a header has no readable group")?,
-            mtime: mtime.map_or_else(|| header_mtime(header), Ok).map_err(|problem| self.bad(problem))?,
+            mode: fields.mode().map_err(bad)?,
+            uid: id("uid", fields.uid())?,
+            gid: id("gid", fields.gid())?,
+            mtime: pax.time("mtime").and_then(|time| time.map_or_else(|| fields.mtime(), Ok)).map_err(bad)?,
             data_bytes: 0,
             xattrs: pax.xattrs(),
             path,
@@ -271,10 +269,7 @@ impl<R: BufRead> Archive<R> {
     }
 
     fn device(&self, header: &Header) -> Result<(u32, u32), Error> {
-        match (header.device_major(), header.device_minor()) {
-            (Ok(Some(major)), Ok(Some(minor))) => Ok((major, minor)),
-            _ => Err(self.bad("a device node has no readable number")),
-        }
+        Fields(header).device().map_err(|problem| self.bad(problem))
     }
 
     fn data_size(&self, header: &Header, pax: &Records) -> Result<u64, Error> {
@@ -315,7 +310,7 @@ impl<R: BufRead> Archive<R> {
 
     fn old_gnu_sparse(&mut self, header: &Header, pax: &Records) -> Result<SparseMap, Error> {
         const BAD: &str = "a sparse map cannot be read";
-        let gnu = header.as_gnu().ok_or_else(|| self.bad(BAD))?.clone();
+        let gnu = header.as_gnu().ok_or_else(|| self.bad(BAD))?;
         let real_size_bytes = gnu.real_size().map_err(|_| self.bad(BAD))?;
         let mut pieces = Vec::new();
         let mut take = |found: &[tar::GnuSparseHeader]| {
@@ -339,19 +334,4 @@ impl<R: BufRead> Archive<R> {
         self.begin_data(size)?;
         SparseMap::checked(pieces, real_size_bytes, size).map_err(|problem| self.bad(problem))
     }
-}
-
-/// Seconds, octal or (for large and negative ones) base 256 with the sign in the second bit.
-fn header_mtime(header: &Header) -> Result<Mtime, &'static str> {
-    let field = &header.as_old().mtime;
-    if field[0] & 0xc0 == 0xc0 {
-        let (head, tail) = field.split_at(field.len() - 8);
-        let low = tail.iter().fold(0u64, |sum, byte| sum << 8 | u64::from(*byte));
-        if head.iter().any(|byte| *byte != 0xff) {
-            return Err("a header has no readable time");
-        }
-        return Ok(Mtime { seconds: low.cast_signed(), nanoseconds: 0 });
-    }
-    let seconds = header.mtime().ok().and_then(|seconds| i64::try_from(seconds).ok());
-    seconds.map(|seconds| Mtime { seconds, nanoseconds: 0 }).ok_or("a header has no readable time")
 }

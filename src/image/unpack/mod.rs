@@ -4,13 +4,14 @@
 //! last byte is through, before the directory gets its final name. So a directory under that name is always complete,
 //! and always the content it is named after.
 //!
-//! [`archive`] reads tar, [`pax`] and [`sparse`] its extensions; [`extract`] writes below one directory by way of
+//! [`archive`] reads tar, [`fields`], [`pax`] and [`sparse`] its parts; [`extract`] writes below one directory by way of
 //! [`parents`]; `sys::tree` holds the calls.
 
 mod archive;
 mod compression;
 mod error;
 mod extract;
+mod fields;
 mod parents;
 mod pax;
 mod sparse;

@@ -123,10 +123,13 @@ impl<'a> Parents<'a> {
     }
 }
 
+/// A directory's path and a name in it.
+pub type Split = (Vec<u8>, Vec<u8>);
+
 /// Splits an archived name into directory and last component, both free of `.` and extra slashes; `None` is the root
 /// itself. A leading slash means the layer's root. `..` is refused: the kernel would keep it inside, but no honest
 /// archive has one.
-pub fn split(path: &[u8]) -> Result<Option<(Vec<u8>, Vec<u8>)>, Error> {
+pub fn split(path: &[u8]) -> Result<Option<Split>, Error> {
     let components = path.split(|byte| *byte == b'/').filter(|part| !part.is_empty() && *part != b".");
     let mut components: Vec<&[u8]> = components.collect();
     if path.contains(&0) || components.contains(&&b".."[..]) {

@@ -384,3 +384,29 @@ proptest::proptest! {
         while let Ok(Some(_)) = archive.next() {}
     }
 }
+
+#[test]
+fn sparse_files_as_gnu_tar_writes_them_come_out_whole() {
+    needs_root!();
+    let source = tempfile::tempdir().unwrap();
+    let file = File::create(source.path().join("holes")).unwrap();
+    // More pieces than the header itself has room for, and a hole at the end.
+    for piece in 0..60u64 {
+        std::os::unix::fs::FileExt::write_all_at(&file, format!("piece {piece}").as_bytes(), piece * 65_536).unwrap();
+    }
+    file.set_len(61 * 65_536).unwrap();
+    let expected = fs::read(source.path().join("holes")).unwrap();
+    for format in ["gnu", "posix --sparse-version=0.0", "posix --sparse-version=0.1", "posix --sparse-version=1.0"] {
+        let script = format!("tar -S --format={format} -c holes");
+        let output =
+            std::process::Command::new("sh").args(["-c", &script]).current_dir(source.path()).output().unwrap();
+        assert!(output.status.success());
+        let dir = tempfile::tempdir().unwrap();
+        let promised = Digest::sha256(&output.stdout);
+        let unpacked = unpack_into(&blob(&output.stdout), dir.path(), &[], &promised, Limits::default()).unwrap();
+        assert_eq!((unpacked.counts.files, unpacked.counts.sparse), (1, 1), "{format}");
+        let path = dir.path().join("holes");
+        assert!(fs::read(&path).unwrap() == expected, "{format}");
+        assert!(fs::metadata(&path).unwrap().blocks() * 512 < expected.len() as u64, "{format} has no holes");
+    }
+}

@@ -33,9 +33,10 @@ pub fn proxy_main(args: &[String]) -> u8 {
             if !say(&Report::Bound(bound.iter().map(|(port, _)| *port).collect())) || !let_go() {
                 return 125;
             }
-            let work = bound.into_iter().zip(&published).flat_map(|((_, sockets), published)| {
-                sockets.into_iter().map(move |socket| (socket, published.to))
-            });
+            let work = bound
+                .into_iter()
+                .zip(&published)
+                .flat_map(|((_, sockets), published)| sockets.into_iter().map(move |socket| (socket, published.to)));
             serve(work.collect());
             0
         }

@@ -145,8 +145,8 @@ pub struct Plan {
     pub terminal: bool,
     pub console_size: Option<sys::WindowSize>,
     pub init: bool,
-    pub cgroup_layout: cgroup::Layout,
     pub cgroup: cgroup::Plan,
+    pub group: cgroup::Cgroup,
 }
 
 impl Plan {
@@ -155,13 +155,13 @@ impl Plan {
         spec: &Spec,
         bundle: &Path,
         options: &CreateOptions,
-        layout: cgroup::Layout,
+        layout: &cgroup::Layout,
     ) -> Result<Plan, super::Error> {
         let process = spec.process().as_ref().ok_or(PlanError::Missing("process"))?;
         let linux = spec.linux().as_ref().ok_or(PlanError::Missing("linux"))?;
         let root = spec.root().as_ref().ok_or(PlanError::Missing("root"))?;
         let cgroups_path = linux.cgroups_path().clone().unwrap_or_else(|| Path::new("/rlab").join(&options.id));
-        let cgroup = cgroup::plan(&cgroups_path.to_string_lossy(), linux.resources().as_ref(), &layout)?;
+        let cgroup = cgroup::plan(&cgroups_path.to_string_lossy(), linux.resources().as_ref(), layout)?;
         refuse_unsupported(spec, linux, process)?;
         Ok(Plan {
             rootfs: bundle.join(root.path()),
@@ -193,7 +193,7 @@ impl Plan {
             terminal: process.terminal().unwrap_or(false),
             console_size: console_size(process),
             init: options.init,
-            cgroup_layout: layout,
+            group: cgroup.cgroup()?,
             cgroup,
         })
     }

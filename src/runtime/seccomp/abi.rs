@@ -1,7 +1,8 @@
 //! The ways into one kernel: a process can enter through an older ABI whose syscalls have other numbers.
 //!
-//! An x86_64 process may execute `int 0x80` and speak i386 at any moment, or set bit 30 of the number and speak x32. A filter that looks at the
-//! number alone would judge i386's 40 (`rmdir`) as x86_64's 40 (`sendfile`). So the program asks for the architecture before anything else.
+//! An x86_64 process may execute `int 0x80` and speak i386 at any moment, or set bit 30 of the number and speak x32.
+//! A filter that looks at the number alone would judge i386's 40 (`rmdir`) as x86_64's 40 (`sendfile`). So the
+//! program asks for the architecture before anything else.
 
 use oci_spec::runtime::Arch;
 
@@ -27,7 +28,8 @@ impl Abi {
         if cfg!(target_arch = "aarch64") { Self::Aarch64 } else { Self::X86_64 }
     }
 
-    /// The ABI an OCI architecture names, if a process on `native` can ever use it. The others are left out: their code could never run.
+    /// The ABI an OCI architecture names, if a process on `native` can ever use it. The others are left out: their
+    /// code could never run.
     pub(super) fn reachable(arch: Arch, native: Self) -> Option<Self> {
         match (native, arch) {
             (_, Arch::ScmpArchNative) => Some(native),

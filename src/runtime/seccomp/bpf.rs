@@ -1,7 +1,8 @@
 //! The machine a filter runs on: one accumulator, forward jumps only, so every program ends.
 //!
-//! That is why the kernel can run a stranger's program on every syscall. The price is that a conditional jump reaches 255 instructions at most; the
-//! one place that can exceed it is [`either`], which then goes through an unconditional jump, whose offset has 32 bits.
+//! That is why the kernel can run a stranger's program on every syscall. The price is that a conditional jump reaches
+//! 255 instructions at most; the one place that can exceed it is [`either`], which then goes through an unconditional
+//! jump, whose offset has 32 bits.
 
 pub use crate::sys::Instruction;
 

@@ -1,7 +1,8 @@
 //! Rules about arguments, as code.
 //!
-//! The machine compares 32 bits at a time and an argument has 64, so each test looks at the high half and then, if that did not settle it, at the low
-//! half. Forgetting the high half is a classic hole: `socket(0x1_0000_0028, …)` is not equal to 40 in 64 bits, yet the kernel reads an int, 40.
+//! The machine compares 32 bits at a time and an argument has 64, so each test looks at the high half and then, if
+//! that did not settle it, at the low half. Forgetting the high half is a classic hole: `socket(0x1_0000_0028, …)` is
+//! not equal to 40 in 64 bits, yet the kernel reads an int, 40.
 
 use oci_spec::runtime::LinuxSeccompOperator;
 
@@ -33,7 +34,8 @@ pub(super) fn first_match(rules: &[Rule], wide_arguments: bool, default: u32) ->
     program
 }
 
-/// All tests, then the verdict; a test that fails jumps to what follows. Six tests of six steps at most: every distance fits 8 bits.
+/// All tests, then the verdict; a test that fails jumps to what follows. Six tests of six steps at most: every
+/// distance fits 8 bits.
 fn rule_code(rule: &Rule, wide_arguments: bool) -> Vec<Instruction> {
     let tests: Vec<Vec<Step>> = rule.tests.iter().map(|test| steps(*test, wide_arguments)).collect();
     let verdict_at: usize = tests.iter().map(Vec::len).sum();
@@ -92,7 +94,8 @@ fn steps(test: Test, wide_arguments: bool) -> Vec<Step> {
     }
 }
 
-/// `argument & mask == value & mask`, half by half: libseccomp masks both sides, so bits of the value outside the mask say nothing.
+/// `argument & mask == value & mask`, half by half: libseccomp masks both sides, so bits of the value outside the
+/// mask say nothing.
 fn masked(offset: u32, mask: u64, value: u64, wide_arguments: bool) -> Vec<Step> {
     let half = |offset, mask, value, when_true| {
         let and = Step { code: AND, k: mask, when_true: To::Next, when_false: To::Next };

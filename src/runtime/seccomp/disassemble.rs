@@ -1,6 +1,7 @@
 //! A program as text, one line an instruction, so that a lesson can read the very bytes the kernel got.
 //!
-//! Jumps are written as the line they lead to, and numbers with the syscall they stand for: the offsets and constants are what makes BPF look opaque.
+//! Jumps are written as the line they lead to, and numbers with the syscall they stand for: the offsets and constants
+//! are what makes BPF look opaque.
 
 use super::Instruction;
 use super::abi::{Abi, X32_SYSCALL_BIT};
@@ -99,7 +100,7 @@ fn field(offset: u32) -> String {
         8 | 12 => "instruction pointer".to_owned(),
         _ => {
             let argument = offset.saturating_sub(OFFSET_ARGS);
-            format!("args[{}] {}", argument / 8, if argument % 8 == 0 { "low" } else { "high" })
+            format!("args[{}] {}", argument / 8, if argument.is_multiple_of(8) { "low" } else { "high" })
         }
     }
 }

@@ -1,4 +1,5 @@
-//! What can be wrong with a profile. A profile that cannot be kept exactly is refused: a weaker filter than asked for would be a silent hole.
+//! What can be wrong with a profile. A profile that cannot be kept exactly is refused: a weaker filter than asked for
+//! would be a silent hole.
 
 use oci_spec::runtime::LinuxSeccompAction;
 
@@ -68,7 +69,7 @@ impl Error {
             Self::ErrnoNotTaken { .. } => "remove errnoRet, or use SCMP_ACT_ERRNO",
             Self::ErrnoRange(_) => "errnos end at 4095",
             Self::NotifyDeadlock(_) => {
-                "the runtime needs write and its own start-up calls to hand the agent its descriptor: name other syscalls"
+                "name other syscalls: the runtime needs these itself to hand the agent its descriptor"
             }
             Self::TooLong(_) => {
                 "merge rules: a list of names with the same action is cheap, a list of argument values is not"

@@ -18,8 +18,9 @@ pub struct FilterFlags {
 }
 
 impl FilterFlags {
-    /// The flags of a profile. A profile that does not mention flags gets SPEC_ALLOW, as from runc and crun: before Linux 5.16 the kernel slowed every
-    /// filtered process down by a mitigation that processes without a filter do not get. An empty list means no flags.
+    /// The flags of a profile. A profile that does not mention flags gets SPEC_ALLOW, as from runc and crun: before
+    /// Linux 5.16 the kernel slowed every filtered process down by a mitigation that processes without a filter do
+    /// not get. An empty list means no flags.
     pub(super) fn of_profile(flags: Option<&[LinuxSeccompFilterFlag]>, notifies: bool) -> Self {
         let Some(flags) = flags else {
             return Self { spec_allow: true, new_listener: notifies, ..Self::default() };
@@ -50,7 +51,8 @@ impl FilterFlags {
             (self.log, 1 << 1, "LOG"),
             (self.spec_allow, 1 << 2, "SPEC_ALLOW"),
             (self.new_listener, 1 << 3, "NEW_LISTENER"),
-            // TSYNC reports a failing thread's id and NEW_LISTENER a descriptor in the same return value: the kernel wants ESRCH instead of the id.
+            // TSYNC reports a failing thread's id and NEW_LISTENER a descriptor in the same return value: the kernel
+            // wants ESRCH instead of the id.
             (self.tsync && self.new_listener, 1 << 4, "TSYNC_ESRCH"),
             (self.wait_killable_recv, 1 << 5, "WAIT_KILLABLE_RECV"),
         ]

@@ -1,4 +1,5 @@
-//! A classic BPF machine for the tests: what the kernel would answer, without a kernel. It refuses what the kernel's checker refuses.
+//! A classic BPF machine for the tests: what the kernel would answer, without a kernel. It refuses what the kernel's
+//! checker refuses.
 
 use super::Instruction;
 use super::bpf::{AND, JUMP, JUMP_EQ, JUMP_GE, JUMP_GT, LOAD, RETURN};
@@ -16,9 +17,9 @@ impl Data {
         match offset {
             0 => self.nr,
             4 => self.arch,
-            16..=60 if offset % 4 == 0 => {
+            16..=60 if offset.is_multiple_of(4) => {
                 let argument = self.args[(offset as usize - 16) / 8];
-                (if offset % 8 == 0 { argument } else { argument >> 32 }) as u32
+                (if offset.is_multiple_of(8) { argument } else { argument >> 32 }) as u32
             }
             other => panic!("load from offset {other}"),
         }
@@ -27,9 +28,18 @@ impl Data {
 
 /// Runs `program` and returns its verdict.
 pub(super) fn run(program: &[Instruction], data: &Data) -> u32 {
+    execute(program, data).0
+}
+
+/// How many instructions the verdict takes.
+pub(super) fn steps(program: &[Instruction], data: &Data) -> usize {
+    execute(program, data).1
+}
+
+fn execute(program: &[Instruction], data: &Data) -> (u32, usize) {
     const JUMP_SET: u16 = 0x45;
     let (mut at, mut accumulator) = (0, 0);
-    loop {
+    for step in 1.. {
         let Instruction { code, jt, jf, k } = program[at];
         let branch = |yes| usize::from(if yes { jt } else { jf });
         at += 1;
@@ -41,8 +51,9 @@ pub(super) fn run(program: &[Instruction], data: &Data) -> u32 {
             JUMP_GT => at += branch(accumulator > k),
             JUMP_GE => at += branch(accumulator >= k),
             JUMP_SET => at += branch(accumulator & k != 0),
-            RETURN => return k,
+            RETURN => return (k, step),
             other => panic!("unknown instruction {other:#x}"),
         }
     }
+    unreachable!("jumps only lead forward")
 }

@@ -1,13 +1,17 @@
-//! A seccomp profile names syscalls; the kernel runs a program of classic BPF on every syscall. This module is the compiler between the two.
+//! A seccomp profile names syscalls; the kernel runs a program of classic BPF on every syscall. This module is the
+//! compiler between the two.
 //!
 //! Three steps, each a file one can read alone:
 //!
-//! 1. [`profile`]: Docker's profile format, with conditions on capabilities, architecture and kernel, becomes a plain OCI `LinuxSeccomp`;
-//! 2. [`policy`]: names become numbers, one table for each ABI the kernel may be entered through (one x86 process has three);
-//! 3. [`compile`]: the tables become one program: the architecture first, then a binary search for the number, then the arguments.
+//! 1. [`profile`]: Docker's profile format, with conditions on capabilities, architecture and kernel, becomes a plain
+//!    OCI `LinuxSeccomp`;
+//! 2. [`policy`]: names become numbers, one table for each ABI the kernel may be entered through (one x86 process has
+//!    three);
+//! 3. [`compile`]: the tables become one program: the architecture first, then a binary search for the number, then
+//!    the arguments.
 //!
-//! [`disassemble`] turns a program back into text for a lesson, and [`summary`] into the numbers of the story. Everything here is pure: loading the
-//! program is `sys`'s work.
+//! [`disassemble`] turns a program back into text for a lesson, and [`summary`] into the numbers of the story.
+//! Everything here is pure: loading the program is `sys`'s work.
 
 mod abi;
 mod bpf;

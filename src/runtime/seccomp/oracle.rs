@@ -15,7 +15,8 @@ use super::interpret::{Data, run};
 use super::policy::Policy;
 use super::profile::docker_default;
 
-/// Arguments at the edges of what profiles compare: flags of clone, families of socket, personalities, and their 64-bit look-alikes.
+/// Arguments at the edges of what profiles compare: flags of clone, families of socket, personalities, and their
+/// 64-bit look-alikes.
 pub(super) const VALUES: [u64; 20] = [
     0,
     1,
@@ -79,7 +80,8 @@ pub(super) fn runc_verdict(policies: &[Policy], libseccomp: &[Instruction], data
     }
 }
 
-/// The profile without the names that the installed libseccomp is too old for: both sides must be asked the same question.
+/// The profile without the names that the installed libseccomp is too old for: both sides must be asked the same
+/// question.
 pub(super) fn without(profile: &LinuxSeccomp, unknown: &BTreeSet<String>) -> LinuxSeccomp {
     let mut rules = profile.syscalls().clone().unwrap_or_default();
     for rule in &mut rules {
@@ -90,14 +92,18 @@ pub(super) fn without(profile: &LinuxSeccomp, unknown: &BTreeSet<String>) -> Lin
     profile
 }
 
+/// The decisions for each ABI of the profile.
+pub(super) fn policies(profile: &LinuxSeccomp) -> Vec<Policy> {
+    abis(profile, Abi::X86_64).into_iter().map(|abi| Policy::new(profile, abi).unwrap()).collect()
+}
+
 fn compare(capabilities: &[&str]) {
     let capabilities = capabilities.iter().map(|name| (*name).to_owned()).collect();
     let profile = docker_default(&capabilities, (6, 18));
     let Some((unknown, theirs)) = libseccomp(&profile) else { return };
     let profile = without(&profile, &unknown);
     let ours = compile_for(&profile, Abi::X86_64).unwrap();
-    let policies: Vec<Policy> =
-        abis(&profile, Abi::X86_64).into_iter().map(|abi| Policy::new(&profile, abi).unwrap()).collect();
+    let policies = policies(&profile);
     assert_eq!(policies.len(), 3);
     let mut decisions = 0;
     let numbers = (0..600).chain([0x3fff_ffff, 0xbfff_ffff]);

@@ -3,13 +3,15 @@
 //! The rules are runc's, which are partly libseccomp's, because profiles are written against them:
 //! - names that the ABI does not have are skipped (a profile lists the syscalls of every architecture);
 //! - a rule whose outcome is the default's says nothing and is dropped, so a later rule for the same name counts;
-//! - for one syscall, the first rule without arguments decides, else the first rule whose arguments all match, else the default;
+//! - for one syscall, the first rule without arguments decides, else the first rule whose arguments all match, else
+//!   the default;
 //! - a rule that tests one argument twice is read as one rule for each test (any may match), not as a range.
 //!
-//! **Why the newest syscalls get ENOSYS.** A library tries a new syscall and falls back to the old one on ENOSYS, "this kernel does not have it". A
-//! filter written before the syscall existed does not name it, and its default EPERM says "you may not", so the library gives up: glibc 2.34 tried
-//! `clone3` for every thread and no thread could start in older containers. So, as in runc, numbers above the highest one that the profile names get
-//! ENOSYS: whoever wrote the profile cannot have meant them.
+//! **Why the newest syscalls get ENOSYS.** A library tries a new syscall and falls back to the old one on ENOSYS,
+//! "this kernel does not have it". A filter written before the syscall existed does not name it, and its default
+//! EPERM says "you may not", so the library gives up: glibc 2.34 tried `clone3` for every thread and no thread could
+//! start in older containers. So, as in runc, numbers above the highest one that the profile names get ENOSYS:
+//! whoever wrote the profile cannot have meant them.
 
 use std::collections::BTreeMap;
 
@@ -83,7 +85,8 @@ impl Policy {
                 }
             }
         }
-        // A default that lets syscalls through, or asks a tracer, already does right by new ones. A profile that names nothing meant everything.
+        // A default that lets syscalls through, or asks a tracer, already does right by new ones. A profile that
+        // names nothing meant everything.
         if named && !matches!(default & 0xffff_0000, RET_ALLOW | RET_LOG | RET_TRACE) {
             policy.beyond = RET_ERRNO | errno::ENOSYS;
         }
@@ -107,8 +110,9 @@ impl Policy {
             return;
         }
         if let Some((multiplexer, call, mask)) = syscalls::i386_multiplexed(name) {
-            // socketcall's arguments are behind a pointer, which no filter can follow. So a rule about arguments refuses the whole call when it is
-            // there to refuse, and is not applied when it is there to allow: the side that opens nothing.
+            // socketcall's arguments are behind a pointer, which no filter can follow. So a rule about arguments
+            // refuses the whole call when it is there to refuse, and is not applied when it is there to allow: the
+            // side that opens nothing.
             let opens = matches!(verdict & 0xffff_0000, RET_ALLOW | RET_LOG);
             if alternatives.iter().all(|tests| !tests.is_empty()) && opens {
                 return;
@@ -170,4 +174,27 @@ pub(super) fn verdict(action: LinuxSeccompAction, errno_ret: Option<u32>) -> Res
         Action::ScmpActAllow => RET_ALLOW,
     };
     Ok(code | data)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_errno_goes_only_where_a_verdict_has_room_for_it() {
+        use LinuxSeccompAction::{ScmpActAllow, ScmpActErrno, ScmpActTrace};
+        assert_eq!(verdict(ScmpActErrno, None).unwrap(), RET_ERRNO | 1);
+        assert_eq!(verdict(ScmpActTrace, Some(7)).unwrap(), RET_TRACE | 7);
+        // 0x5_0000 | 0x1_0000 would read as another action.
+        assert!(matches!(verdict(ScmpActErrno, Some(0x1_0000)), Err(Error::ErrnoRange(0x1_0000))));
+        assert!(matches!(verdict(ScmpActAllow, Some(1)), Err(Error::ErrnoNotTaken { .. })));
+    }
+
+    #[test]
+    fn the_seventh_argument_is_an_error() {
+        let json = r#"{"defaultAction":"SCMP_ACT_ERRNO","syscalls":[
+            {"names":["read"],"action":"SCMP_ACT_ALLOW","args":[{"index":6,"value":0,"op":"SCMP_CMP_EQ"}]}]}"#;
+        let profile: LinuxSeccomp = serde_json::from_str(json).unwrap();
+        assert!(matches!(Policy::new(&profile, Abi::X86_64), Err(Error::ArgumentIndex { index: 6, .. })));
+    }
 }

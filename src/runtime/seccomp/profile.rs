@@ -1,9 +1,11 @@
 //! Docker's profile format: rules that apply or not depending on capabilities, architecture and kernel.
 //!
-//! A capability that the container was given should not be taken back by the filter: with `--cap-add SYS_ADMIN` `mount` must work, without it must
-//! not. Docker therefore writes the conditions into the profile and resolves them for each container, into the plain profile that OCI runtimes know.
+//! A capability that the container was given should not be taken back by the filter: with `--cap-add SYS_ADMIN`
+//! `mount` must work, without it must not. Docker therefore writes the conditions into the profile and resolves them
+//! for each container, into the plain profile that OCI runtimes know.
 //!
-//! `docker_default.json` allows what Docker's own default allows; the addresses of its rules differ, the decisions do not.
+//! `docker_default.json` decides as Docker's own default of 2026 does: since CVE-2026-31431 `socket` takes a list of
+//! families instead of all but one, and `unshare`, the keyring and io_uring stay refused.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -85,7 +87,8 @@ static DOCKER_DEFAULT: LazyLock<DockerProfile> = LazyLock::new(|| {
         .expect("docker_default.json is compiled in and every test reads it")
 });
 
-/// Docker's default profile for a container with these capabilities (its bounding set, as `CAP_…`) on a kernel of this version.
+/// Docker's default profile for a container with these capabilities (its bounding set, as `CAP_…`) on a kernel of
+/// this version.
 pub fn docker_default(capabilities: &BTreeSet<String>, kernel: (u32, u32)) -> LinuxSeccomp {
     DOCKER_DEFAULT.resolve(capabilities, kernel)
 }
@@ -94,7 +97,8 @@ pub fn docker_default(capabilities: &BTreeSet<String>, kernel: (u32, u32)) -> Li
 pub fn from_docker_json(bytes: &[u8]) -> Result<DockerProfile, Error> {
     let mut file: File = serde_json::from_slice(bytes)?;
     if file.default_action.is_none() {
-        // Docker takes an empty file for "no filter". A mistake in a file should not open the container: there is a word for that.
+        // Docker takes an empty file for "no filter". A mistake in a file should not open the container: there is a
+        // word for that.
         return Err(Error::NoDefaultAction);
     }
     let listed = |list: &Option<Vec<String>>| list.as_ref().is_some_and(|list| !list.is_empty());
@@ -128,7 +132,8 @@ impl DockerProfile {
         profile
     }
 
-    /// What the file lists, or the entry of its `archMap` for the native architecture; names of architectures yet to come are left out.
+    /// What the file lists, or the entry of its `archMap` for the native architecture; names of architectures yet to
+    /// come are left out.
     fn architectures(&self, native: Abi) -> Vec<Arch> {
         let known = |name: &String| name.parse::<Arch>().ok();
         let is_native = |entry: &&ArchMapEntry| known(&entry.architecture) == Some(native.oci_arch());
@@ -209,6 +214,18 @@ mod tests {
     }
 
     #[test]
+    fn a_capability_takes_away_what_stands_in_for_it() {
+        let names_clone3 = |capabilities: &[&str]| {
+            let capabilities = capabilities.iter().map(|name| (*name).to_owned()).collect();
+            let rules = docker_default(&capabilities, (6, 1)).syscalls().clone().unwrap_or_default();
+            let clone3 = rules.into_iter().filter(|rule| rule.names().iter().any(|name| name == "clone3"));
+            clone3.map(|rule| rule.action()).collect::<Vec<_>>()
+        };
+        assert_eq!(names_clone3(&[]), [LinuxSeccompAction::ScmpActErrno]);
+        assert_eq!(names_clone3(&["CAP_SYS_ADMIN"]), [LinuxSeccompAction::ScmpActAllow]);
+    }
+
+    #[test]
     fn an_older_kernel_loses_ptrace() {
         assert!(allowed(&[], (4, 8)).contains("ptrace"));
         assert!(!allowed(&[], (4, 7)).contains("ptrace"));
@@ -224,7 +241,8 @@ mod tests {
         assert_eq!(x86.architectures().as_ref(), Some(&expected));
     }
 
-    /// The container engine's profile on this machine is of the same family: what both allow without conditions must be nearly the same.
+    /// The container engine's profile on this machine is of the same family: what both allow without conditions must
+    /// be nearly the same.
     #[test]
     fn agrees_with_the_profile_of_this_machine() {
         let Ok(bytes) = std::fs::read("/usr/share/containers/seccomp.json") else {
@@ -250,7 +268,8 @@ mod tests {
         };
         assert!(matches!(rule(r#""name":"read","names":["write"]"#), Error::NamesTwice(_)));
         assert!(matches!(rule(r#""names":["read"],"includes":{"minKernel":"4"}"#), Error::MinKernel(_)));
-        let twice = r#"{"defaultAction":"SCMP_ACT_ALLOW","architectures":["SCMP_ARCH_X86"],"archMap":[{"architecture":"SCMP_ARCH_X86_64"}]}"#;
+        let twice = r#"{"defaultAction":"SCMP_ACT_ALLOW","architectures":["SCMP_ARCH_X86"],
+            "archMap":[{"architecture":"SCMP_ARCH_X86_64"}]}"#;
         assert!(matches!(error(twice), Error::ArchitecturesTwice));
         let unknown = r#"{"defaultAction":"SCMP_ACT_ALLOW","architectures":["SCMP_ARCH_PDP11"]}"#;
         assert!(matches!(error(unknown), Error::UnknownArchitecture(_)));

@@ -65,3 +65,25 @@ fn is_blocked(native: &Policy, name: &str) -> bool {
         Decision::When(_) => false,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::super::compile::compile_for;
+    use super::super::{abi::Abi, docker_default};
+
+    #[test]
+    fn dockers_default_in_numbers() {
+        let summary = compile_for(&docker_default(&BTreeSet::new(), (6, 18)), Abi::X86_64).unwrap().summary;
+        insta::assert_debug_snapshot!(summary);
+    }
+
+    #[test]
+    fn an_allowed_syscall_is_no_example_of_a_refused_one() {
+        let capabilities = BTreeSet::from(["CAP_SYS_ADMIN".to_owned()]);
+        let summary = compile_for(&docker_default(&capabilities, (6, 18)), Abi::X86_64).unwrap().summary;
+        assert!(!summary.blocked_examples.contains(&"mount"));
+        assert!(summary.blocked_examples.contains(&"reboot"));
+    }
+}

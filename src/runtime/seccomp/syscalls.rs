@@ -1,7 +1,8 @@
 //! Names to numbers. The numbers are each ABI's own and never change; the names are what profiles are written in.
 //!
-//! The table is `syscalls.txt` beside this file (Linux 6.18), generated from the kernel's headers and tested against those of the machine, so that a
-//! filter depends neither on the libc nor on the headers of the machine it was built on.
+//! The table is `syscalls.txt` beside this file (Linux 6.18), generated from the kernel's headers and tested against
+//! those of the machine, so that a filter depends neither on the libc nor on the headers of the machine it was built
+//! on.
 
 use std::sync::LazyLock;
 
@@ -35,7 +36,8 @@ fn column(abi: Abi) -> usize {
     }
 }
 
-/// The number of `name` in the table of `abi`, without x32's bit. `None` for a name that this ABI does not have, as profiles list every architecture's.
+/// The number of `name` in the table of `abi`, without x32's bit. `None` for a name that this ABI does not have, as
+/// profiles list every architecture's.
 pub(super) fn number(name: &str, abi: Abi) -> Option<u32> {
     let index = TABLE.binary_search_by(|syscall| syscall.name.cmp(name)).ok()?;
     TABLE[index].numbers[column(abi)]
@@ -46,9 +48,11 @@ pub(super) fn name(number: u32, abi: Abi) -> Option<&'static str> {
     TABLE.iter().find(|syscall| syscall.numbers[column(abi)] == Some(number)).map(|syscall| syscall.name)
 }
 
-/// Which part of i386's `socketcall` or `ipc` does the work of `name`: the syscall, its first argument, and the bits of it that the kernel reads.
+/// Which part of i386's `socketcall` or `ipc` does the work of `name`: the syscall, its first argument, and the bits
+/// of it that the kernel reads.
 ///
-/// Older i386 programs reach `socket` only through `socketcall(1, …)`. A filter that refused `socket` alone would leave that door open.
+/// Older i386 programs reach `socket` only through `socketcall(1, …)`. A filter that refused `socket` alone would
+/// leave that door open.
 pub(super) fn i386_multiplexed(name: &str) -> Option<(&'static str, u64, u64)> {
     const SOCKETCALL: [&str; 20] = [
         "socket",

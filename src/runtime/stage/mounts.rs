@@ -6,9 +6,10 @@
 //! shared (systemd makes it so), every mount below would appear on the host as well, and stay there.
 
 use super::{Outcome, Refusal};
+use crate::cgroup::ContainerMount;
 use crate::runtime::plan::{Mount, Plan};
 use crate::sys::mount::{MsFlags, mount, mount_at};
-use crate::sys::rootdir::{Place, RootDir};
+use crate::sys::rootdir::RootDir;
 use crate::sys::{self, rootdir};
 use crate::trace::{self, Probe};
 use std::path::Path;
@@ -92,26 +93,26 @@ fn propagate(tree: &RootDir, wanted: &Mount) -> Outcome {
 
 /// /sys/fs/cgroup: one tree on v2, a tree a controller on v1. With a cgroup namespace the container sees only its own.
 fn cgroup(tree: &RootDir, wanted: &Mount, plan: &Plan) -> Outcome {
-    for part in plan.cgroup_layout.container_mounts() {
-        let at = wanted.destination.join(&part.destination);
-        if let Some(target) = &part.link {
-            tree.make_link(target, &at)?;
-            continue;
+    let open = wanted.options.flags & !MsFlags::MS_RDONLY;
+    for part in plan.group.container_mounts() {
+        match part {
+            ContainerMount::Link { destination, target } => {
+                tree.make_link(&target, &wanted.destination.join(destination))?
+            }
+            ContainerMount::Filesystem { destination, filesystemtype, data } => {
+                let place = tree.make_dir(&wanted.destination.join(destination))?;
+                // The tmpfs that holds the directories must stay writable until they are made.
+                let flags = if filesystemtype == "tmpfs" { open } else { wanted.options.flags };
+                let data = Some(data.as_str()).filter(|data| !data.is_empty());
+                mount_at(Some(&wanted.source), &place, Some(filesystemtype), flags, data)?;
+            }
         }
-        let place: Place = tree.make_dir(&at)?;
-        mount_at(Some(&part.source), &place, Some(&part.filesystemtype), flags(wanted, &part), part.data.as_deref())?;
     }
-    if wanted.options.flags.contains(MsFlags::MS_RDONLY) && !plan.cgroup_layout.is_unified() {
+    if wanted.options.flags.contains(MsFlags::MS_RDONLY) {
         let place = tree.resolve(&wanted.destination)?;
-        let read_only = MsFlags::MS_REMOUNT | MsFlags::MS_BIND | wanted.options.flags;
-        mount_at(None, &place, None, read_only, None)?;
+        mount_at(None, &place, None, MsFlags::MS_REMOUNT | MsFlags::MS_BIND | wanted.options.flags, None)?;
     }
     Ok(())
-}
-
-/// The tmpfs that holds the directories must stay writable until they are made; it is closed in the end.
-fn flags(wanted: &Mount, part: &crate::cgroup::ContainerMount) -> MsFlags {
-    if part.filesystemtype == "tmpfs" { wanted.options.flags & !MsFlags::MS_RDONLY } else { wanted.options.flags }
 }
 
 /// The tree again, after it became `/`.

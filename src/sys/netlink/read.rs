@@ -58,7 +58,12 @@ impl Netlink {
     /// Every link of the namespace.
     pub fn links(&self) -> Result<Vec<Link>> {
         let answers = self.dump(RouteNetlinkMessage::GetLink(LinkMessage::default()), "RTM_GETLINK")?;
-        Ok(answers.iter().filter_map(|answer| if let RouteNetlinkMessage::NewLink(link) = answer { Some(read_link(link)) } else { None }).collect())
+        Ok(answers
+            .iter()
+            .filter_map(
+                |answer| if let RouteNetlinkMessage::NewLink(link) = answer { Some(read_link(link)) } else { None },
+            )
+            .collect())
     }
 
     /// The link of that name.
@@ -71,7 +76,12 @@ impl Netlink {
         let mut request = AddressMessage::default();
         request.header.family = AddressFamily::Inet;
         let answers = self.dump(RouteNetlinkMessage::GetAddress(request), "RTM_GETADDR")?;
-        Ok(answers.iter().filter_map(|answer| if let RouteNetlinkMessage::NewAddress(address) = answer { read_address(address) } else { None }).collect())
+        Ok(answers
+            .iter()
+            .filter_map(|answer| {
+                if let RouteNetlinkMessage::NewAddress(address) = answer { read_address(address) } else { None }
+            })
+            .collect())
     }
 
     /// Every IPv4 route of the namespace, of all tables.
@@ -79,7 +89,12 @@ impl Netlink {
         let mut request = RouteMessage::default();
         request.header.address_family = AddressFamily::Inet;
         let answers = self.dump(RouteNetlinkMessage::GetRoute(request), "RTM_GETROUTE")?;
-        Ok(answers.iter().filter_map(|answer| if let RouteNetlinkMessage::NewRoute(route) = answer { Some(read_route(route)) } else { None }).collect())
+        Ok(answers
+            .iter()
+            .filter_map(
+                |answer| if let RouteNetlinkMessage::NewRoute(route) = answer { Some(read_route(route)) } else { None },
+            )
+            .collect())
     }
 
     /// Asks for everything of a kind. Not told: it changes nothing.
@@ -185,4 +200,31 @@ fn read_route(message: &RouteMessage) -> Route {
         }
     }
     route
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn the_kernels_words_stand_after_the_repeated_header() {
+        let mut answer = vec![0; 16];
+        // A length of 8, the type 1, and the text with its end.
+        answer.extend([8, 0, 1, 0, b'n', b'o', b'!', 0]);
+        assert_eq!(extended_ack(&answer), Some("no!".to_owned()));
+        assert_eq!(extended_ack(&answer[..16]), None);
+    }
+
+    proptest! {
+        #[test]
+        fn no_answer_makes_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..80), kind in 16_u8..30) {
+            let _any = extended_ack(&bytes);
+            let _any = packets(&bytes);
+            // A header that fits, so that the attributes are reached.
+            let mut whole = vec![u8::try_from(bytes.len() + 16).unwrap(), 0, 0, 0, kind, 0, 2, 0, 1, 0, 0, 0, 0, 0, 0, 0];
+            whole.extend(bytes);
+            let _any = packets(&whole);
+        }
+    }
 }

@@ -39,6 +39,19 @@ fn hanging(first: &str, rest: &str, text: &str, style: &Style) -> String {
     textwrap::fill(text, options) + "\n"
 }
 
+/// Ids and digests are as long everywhere: their first twelve digits.
+pub fn shortened(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for piece in text.split_inclusive(|letter: char| !letter.is_ascii_hexdigit()) {
+        let digits = piece.trim_end_matches(|letter: char| !letter.is_ascii_hexdigit());
+        match digits.len() {
+            32.. => out.extend([&digits[..12], "…", &piece[digits.len()..]]),
+            _ => out.push_str(piece),
+        }
+    }
+    out
+}
+
 /// A call: its name, its arguments over as many lines as they need, and the result at the right edge.
 pub fn call(name: &str, arguments: &[String], result: &str, failed: bool, style: &Style) -> String {
     let width = style.width.clamp(40, 100);
@@ -61,7 +74,7 @@ pub fn call(name: &str, arguments: &[String], result: &str, failed: bool, style:
     lines.join("\n") + "\n"
 }
 
-/// Aligned columns without lines between them. A heading is given as the first row.
+/// Aligned columns without lines between them.
 pub fn columns(rows: Vec<Vec<String>>, style: &Style) -> String {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);

@@ -1,20 +1,24 @@
 //! The story: a block a stage that a student can read in ten seconds.
 
-use super::layout::{call, changed, columns, dim, labelled, rule, sentences};
+use super::layout::{call, changed, columns, dim, labelled, rule, sentences, shortened};
 use super::value::{named_arguments, span, spelt};
 use super::work::rows;
 use super::{Block, Style};
 use crate::trace::event::{Call, Event, Kind};
 use crate::trace::signature::{Type, object_type, signature};
+use crate::trace::stage::Stage;
 use crate::trace::texts::{StageText, english};
 use serde_json::Value;
 
-/// How many calls of one name are shown in full, and how many calls in all; the rest is counted. `--explain=calls` has
-/// every one.
-const CALLS_OF_A_NAME: usize = 2;
-const CALLS: usize = 6;
-/// How many rows of a table are shown.
-const ROWS: usize = 10;
+/// How many calls a block shows; `--explain=calls` has every one.
+const CALLS: usize = 3;
+/// How many changes a block shows; `--explain=json` has every one.
+const CHANGES: usize = 6;
+
+/// How many letters of one argument are shown.
+const LONGEST: usize = 120;
+/// How many names share a row of changes.
+const NAMES: usize = 4;
 
 /// What is said while the program runs: the one sentence that can't wait for the stage's end.
 pub fn running(event: &Event, style: &Style) -> String {
@@ -33,7 +37,7 @@ pub fn block(block: &Block, style: &Style) -> String {
     let mut out = rule(&format!("{} {}", block.number, block.stage), &ending(block, failed, style), failed, style);
     if let Some(reason) = skipped(block) {
         let reason = english().skips.get(reason).map_or(reason, String::as_str);
-        return out + &sentences(reason, style) + "\n";
+        return out + &dim(&sentences(reason, style), style) + "\n";
     }
     if let Some(text) = stage {
         out += &sentences(&format!("{} {}", text.what.trim(), text.why.trim()), style);
@@ -41,17 +45,17 @@ pub fn block(block: &Block, style: &Style) -> String {
     for note in notes(block) {
         out += &sentences(&note, style);
     }
-    for part in [rows(&block.events, style), calls(&block.events, failed, style), changes(&block.events, style)] {
-        if !part.is_empty() {
-            out.push('\n');
-            out += &part;
-        }
+    let (calls, more_calls) = calls(&block.events, &block.stage, failed, style);
+    let (changes, more_changes) = changes(&block.events, style);
+    let details = rows(&block.events, style) + &calls + &changes;
+    if !details.is_empty() {
+        out.push('\n');
+        out += &details;
     }
     if let Some(text) = stage
         && !failed
     {
-        out.push('\n');
-        out += &dim(&deeper(text, style), style);
+        out += &dim(&deeper(text, more_calls, more_changes, style), style);
     }
     out + "\n"
 }
@@ -96,33 +100,59 @@ fn notes(block: &Block) -> Vec<String> {
     notes.collect()
 }
 
-/// The calls, aligned. Many calls of one name are shown by their first ones and a count; what failed is always shown.
-fn calls(events: &[Event], failed: bool, style: &Style) -> String {
-    let all: Vec<(&Call, Option<i64>, Option<&str>)> = events
+type Told<'a> = (&'a Call, Option<i64>, Option<&'a str>);
+
+/// The calls, aligned. The first of each name is shown, as far as there is room, and the one that failed.
+fn calls(events: &[Event], stage: &str, failed: bool, style: &Style) -> (String, usize) {
+    let all: Vec<Told<'_>> = events
         .iter()
         .filter_map(|event| match &event.kind {
             Kind::Call { call, ret, errno, .. } => Some((call, *ret, errno.as_deref())),
             _ => None,
         })
         .collect();
-    let width = all.iter().map(|(call, ..)| call.name.len()).max().unwrap_or(0);
-    let (mut out, mut shown, mut hidden) = (String::new(), 0, 0);
-    for (at, (what, ret, errno)) in all.iter().enumerate() {
-        let before = all[..at].iter().filter(|(other, ..)| other.name == what.name).count();
-        let last_of_failure = failed && at + 1 == all.len();
-        if !last_of_failure && (before >= CALLS_OF_A_NAME || shown >= CALLS) {
-            hidden += 1;
-            continue;
-        }
-        shown += 1;
+    let shown = chosen(&all, stage, failed);
+    let width = shown.iter().map(|at| all[*at].0.name.len()).max().unwrap_or(0);
+    let mut out = String::new();
+    for (what, ret, errno) in shown.iter().map(|at| &all[*at]) {
         let name = format!("{:<width$}", what.name);
-        out += &call(&name, &named_arguments(what), &result(&what.name, *ret, *errno), errno.is_some(), style);
+        let arguments: Vec<String> = named_arguments(what).iter().map(|text| cut(&shortened(text))).collect();
+        out += &call(&name, &arguments, &result(&what.name, *ret, *errno), errno.is_some(), style);
     }
-    if hidden > 0 {
-        out +=
-            &dim(&sentences(&format!("and {hidden} more {}: --explain=calls", plural(hidden, "call")), style), style);
+    (out, all.len() - shown.len())
+}
+
+/// Which calls are shown: those the stage is about, first of each name, before those that prepare; in their order.
+fn chosen(all: &[Told<'_>], stage: &str, failed: bool) -> Vec<usize> {
+    let own = Stage::of(stage).map_or::<&[&str], _>(&[], Stage::own_calls);
+    let first = |at: &usize| !all[..*at].iter().any(|(other, ..)| other.name == all[*at].0.name);
+    let refused = |at: &usize| all[*at].2.is_some();
+    let ours = |at: &usize| own.contains(&all[*at].0.name.as_ref()) && !refused(at);
+    let mut chosen: Vec<usize> = Vec::new();
+    if failed && let Some(last) = (0..all.len()).rev().find(refused) {
+        chosen.push(last);
     }
-    out
+    // Where a stage has calls of its own, what prepares them is only counted.
+    let by_weight: [&dyn Fn(&usize) -> bool; 3] =
+        [&|at| ours(at) && first(at), &|at| ours(at), &|at| own.is_empty() && !refused(at)];
+    for wanted in by_weight {
+        for at in (0..all.len()).filter(wanted) {
+            if chosen.len() < CALLS && !chosen.contains(&at) {
+                chosen.push(at);
+            }
+        }
+    }
+    chosen.sort_unstable();
+    chosen
+}
+
+/// A long value is cut: the other views have it whole.
+fn cut(text: &str) -> String {
+    if text.chars().count() <= LONGEST {
+        text.to_owned()
+    } else {
+        text.chars().take(LONGEST - 1).chain(['…']).collect()
+    }
 }
 
 fn plural(count: usize, word: &str) -> String {
@@ -139,36 +169,54 @@ fn result(name: &str, ret: Option<i64>, errno: Option<&str>) -> String {
 }
 
 /// What was read before and after, only where it differs.
-fn changes(events: &[Event], style: &Style) -> String {
+fn changes(events: &[Event], style: &Style) -> (String, usize) {
     let mut rows: Vec<Vec<String>> = Vec::new();
     for event in events {
         if let Kind::Change { object, key, before, after } = &event.kind {
             let sort = object_type(object, key);
-            let name = if key.is_empty() { object.to_string() } else { key.clone() };
-            rows.push(vec![name, reading(sort, before), reading(sort, after)]);
+            let name = if key.is_empty() { object.to_string() } else { shortened(key) };
+            let (before, after) = (reading(sort, before), reading(sort, after));
+            // Many things that changed alike are one row.
+            match rows.iter_mut().find(|row| row[1] == before && row[3] == after) {
+                Some(row) => row[0] = format!("{}\n{name}", row[0]),
+                None => rows.push(vec![name, before, "→".to_owned(), after]),
+            }
         }
     }
-    if rows.is_empty() {
-        return String::new();
+    let more = rows.len().saturating_sub(CHANGES);
+    rows.truncate(CHANGES);
+    for row in &mut rows {
+        let names: Vec<&str> = row[0].split('\n').collect();
+        row[0] = match names.len() {
+            ..=NAMES => names.join(" "),
+            all => format!("{} +{}", names[..NAMES].join(" "), all - NAMES),
+        };
     }
-    let more = rows.len().saturating_sub(ROWS);
-    rows.truncate(ROWS);
-    rows.insert(0, vec![String::new(), "before".to_owned(), "after".to_owned()]);
-    let mut out = changed(&columns(rows, style), style);
-    if more > 0 {
-        out += &dim(&sentences(&format!("and {more} more: --explain=json"), style), style);
-    }
-    out
+    if rows.is_empty() { (String::new(), 0) } else { (changed(&columns(rows, style), style), more) }
 }
 
 fn reading(sort: Type, value: &Value) -> String {
     match value {
         Value::Null => "—".to_owned(),
-        Value::String(text) => text.clone(),
+        Value::String(text) => shortened(text),
+        // A structure is told by its values: what they are is clear from the name before them.
+        Value::Object(fields) => {
+            let values = fields.iter().map(|(name, value)| {
+                format!("{name} {}", value.as_str().map_or_else(|| value.to_string(), str::to_owned))
+            });
+            values.collect::<Vec<_>>().join(", ")
+        }
         other => spelt(sort, other),
     }
 }
 
-fn deeper(text: &StageText, style: &Style) -> String {
-    labelled("In a VM", text.vm.trim(), style) + &labelled("Deeper", &text.man.join(", "), style)
+fn deeper(text: &StageText, more_calls: usize, more_changes: usize, style: &Style) -> String {
+    let mut pages = text.man.join(", ");
+    if more_calls > 0 {
+        pages += &format!(" · {more_calls} more {}", plural(more_calls, "call"));
+    }
+    if more_changes > 0 {
+        pages += &format!(" · {more_changes} more {}", plural(more_changes, "change"));
+    }
+    labelled("In a VM", text.vm.trim(), style) + &labelled("Deeper", &pages, style)
 }

@@ -11,9 +11,15 @@ pub fn call_line(call: &Call) -> String {
     format!("{}({})", call.name, args.join(", "))
 }
 
-/// The arguments by name, for the story: `name="web"`.
+/// The arguments by name, for the story: `name="web"`. What says nothing there is left out: null, no flags, and numbers of
+/// descriptors, which the path beside them explains.
 pub fn named_arguments(call: &Call) -> Vec<String> {
-    call.args.iter().map(|(name, value)| format!("{name}={}", spelt(argument_type(&call.name, name), value))).collect()
+    let telling = |(name, value): &(&String, &Value)| {
+        let empty = value.is_null() || value.as_str() == Some("0") && name.contains("flags");
+        !empty && !(name.as_str() == "dirfd" && call.args.len() > 1)
+    };
+    let spell = |(name, value): (&String, &Value)| format!("{name}={}", spelt(argument_type(&call.name, name), value));
+    call.args.iter().filter(telling).map(spell).collect()
 }
 
 /// One value by its type.

@@ -1,10 +1,15 @@
 //! Bulk work in the story: one row for thousands of calls, with its counts and bytes.
 
 use super::Style;
-use super::layout::{columns, sentences};
+use super::layout::{columns, sentences, shortened};
 use super::value::{bytes, span};
 use crate::trace::event::{Event, Kind};
 use serde_json::{Map, Value};
+
+/// How many rows of one kind of work are shown.
+const ROWS: usize = 8;
+/// How many firewall rules are: they are long.
+const RULES: usize = 4;
 
 /// The rows of all bulk work of a stage, work of one name in one table.
 pub fn rows(events: &[Event], style: &Style) -> String {
@@ -19,6 +24,8 @@ pub fn rows(events: &[Event], style: &Style) -> String {
         }
     }
     let render = |(_, rows): (&str, Vec<Vec<String>>)| {
+        let most = if rows[0].len() == 1 { RULES } else { ROWS };
+        let rows = if rows.len() > most { telling(rows, most) } else { rows };
         // A single cell is a line of text, not a column: it may be as long as a rule of a firewall.
         if rows.iter().all(|row| row.len() == 1) {
             return rows.iter().map(|row| sentences(&row[0], style)).collect();
@@ -26,6 +33,19 @@ pub fn rows(events: &[Event], style: &Style) -> String {
         columns(rows, style)
     };
     tables.into_iter().map(render).collect()
+}
+
+/// Firewall rules say what happens; the tables and chains they hang in are many and say little.
+fn telling(rows: Vec<Vec<String>>, most: usize) -> Vec<Vec<String>> {
+    let (rules, rest): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| row[0].starts_with("add rule"));
+    let all = rules.len() + rest.len();
+    let mut shown: Vec<Vec<String>> = if rules.is_empty() { rest } else { rules };
+    shown.truncate(most - 1);
+    let hidden = all - shown.len();
+    let mut more = vec![format!("and {hidden} more (--explain=json)")];
+    more.resize(shown[0].len(), String::new());
+    shown.push(more);
+    shown
 }
 
 struct Fields<'a> {
@@ -79,8 +99,11 @@ fn row(work: &str, fields: &Fields<'_>) -> Vec<String> {
             fields.bytes("bytes"),
             fields.span("dur_ns"),
         ],
+        "bundle" => vec![shortened(&fields.text("path"))],
         "blob" => {
-            let came = if fields.with.contains_key("bytes") {
+            let came = if fields.with.contains_key("came") {
+                fields.text("came")
+            } else if fields.with.contains_key("bytes") {
                 format!("{} in {}", fields.bytes("bytes"), fields.span("dur_ns"))
             } else {
                 "already here".to_owned()
@@ -90,6 +113,7 @@ fn row(work: &str, fields: &Fields<'_>) -> Vec<String> {
         "check" => vec![fields.text("what"), fields.digest("digest"), fields.text("verdict")],
         "layer" => vec![fields.text("name"), fields.digest("diff_id"), layer_size(fields), fields.text("verdict")],
         "rules" => vec![fields.text("rule")],
+        "port_proxy" => vec![format!("process {}: {}", fields.text("pid"), fields.text("command"))],
         _ => vec![
             fields.with.iter().map(|(name, _)| format!("{name}={}", fields.text(name))).collect::<Vec<_>>().join("  "),
         ],

@@ -1,36 +1,13 @@
-//! A server of a few lines for what a well-behaved registry never does.
+//! What a well-behaved registry never does.
 
-use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
-use std::thread::JoinHandle;
 
 use super::*;
-
-/// Answers each connection with the next of some texts, and returns the requests.
-fn serve(answers: Vec<String>) -> (String, JoinHandle<Vec<String>>) {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = format!("http://{}", listener.local_addr().unwrap());
-    let server = std::thread::spawn(move || {
-        let mut requests = Vec::new();
-        for answer in answers {
-            let (mut stream, _) = listener.accept().unwrap();
-            let mut request = String::new();
-            let mut reader = BufReader::new(stream.try_clone().unwrap());
-            while reader.read_line(&mut request).unwrap() > 2 {}
-            stream.write_all(answer.as_bytes()).unwrap();
-            requests.push(request);
-        }
-        requests
-    });
-    (address, server)
-}
+use crate::image::registry::error::Unreached;
+use crate::image::registry::tests::{ok, serve};
 
 fn transport() -> Transport {
     Transport::new(Duration::from_secs(2), None, Vec::new()).unwrap()
-}
-
-fn ok(body: &str) -> String {
-    format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}", body.len())
 }
 
 #[test]

@@ -1,0 +1,138 @@
+//! The command line: one file a command. Only here is anything printed.
+
+mod explain;
+mod progress;
+mod rm;
+mod run;
+mod settings;
+mod trace;
+mod ui;
+mod values;
+
+use crate::{engine, lab, network};
+use clap::{Parser, Subcommand};
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+pub use ui::Ui;
+
+/// A Linux container runtime whose every step can be watched.
+#[derive(Parser)]
+#[command(name = "rlab", version, max_term_width = 100, propagate_version = true, disable_help_subcommand = true)]
+struct Cli {
+    /// Keep everything of rlab's below this directory instead of /var/lib/rlab and /run/rlab
+    #[arg(long, global = true, env = "RLAB_ROOT", value_name = "DIR")]
+    root: Option<PathBuf>,
+    /// Read settings from this file alone
+    #[arg(long, global = true, env = "RLAB_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run a program in a new container
+    Run(Box<run::Args>),
+    /// Tell the story of an earlier run again
+    Explain(explain::Args),
+    /// Remove what is kept of a container that has ended
+    Rm(rm::Args),
+    /// About traces
+    #[command(subcommand)]
+    Trace(trace::Args),
+}
+
+/// What every command gets.
+pub struct Context {
+    /// rlab's directories.
+    pub home: engine::Home,
+    /// The settings file that the user named.
+    pub config: Option<PathBuf>,
+    /// Where to print.
+    pub ui: Ui,
+}
+
+/// rlab, from its arguments to its exit code.
+///
+/// The same file is three programs: `rlab`, the tools of the `lab` image (by the name it is called by), and the proxy of
+/// published ports (a process of its own, because it has threads and a process that makes containers must not).
+pub fn main(argv: Vec<OsString>) -> ExitCode {
+    if let Some(code) = lab::tools::main_if_tool(argv.iter().cloned()) {
+        return code;
+    }
+    if argv.get(1).is_some_and(|first| first == network::PROXY_COMMAND) {
+        let args: Vec<String> = argv.iter().skip(2).map(|arg| arg.to_string_lossy().into_owned()).collect();
+        return network::proxy_main(&args).into();
+    }
+    let cli = match Cli::try_parse_from(argv) {
+        Ok(cli) => cli,
+        Err(error) => return ui::usage(&error),
+    };
+    let mut context = Context { home: engine::Home::new(cli.root.as_deref()), config: cli.config, ui: Ui::new() };
+    let result = match cli.command {
+        Command::Run(args) => run::run(*args, &mut context),
+        Command::Explain(args) => explain::run(&args, &mut context),
+        Command::Rm(args) => rm::run(&args, &mut context),
+        Command::Trace(args) => trace::run(&args, &mut context),
+    };
+    match result {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => context.ui.failure(&error),
+    }
+}
+
+/// What a command can fail with.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// The engine's.
+    #[error("{0}")]
+    Engine(#[from] engine::Error),
+    /// The settings'.
+    #[error("{0}")]
+    Config(#[from] engine::config::Error),
+    /// The registry client could not be set up.
+    #[error("{0}")]
+    Registry(#[from] crate::image::registry::Error),
+    /// The platform of `--platform`.
+    #[error("{0}")]
+    Platform(#[from] crate::image::platform::Error),
+    /// A flag's value.
+    #[error("{flag}: {reason}")]
+    Flag {
+        /// The flag.
+        flag: &'static str,
+        /// What is wrong with its value.
+        reason: String,
+    },
+    /// A file the user named.
+    #[error("{path}: {error}")]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What happened.
+        error: std::io::Error,
+    },
+}
+
+impl Failure {
+    /// Docker's exit code.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Failure::Engine(error) => error.exit_code(),
+            _ => 125,
+        }
+    }
+
+    /// The next step.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Failure::Engine(error) => error.hint(),
+            Failure::Config(error) => error.hint(),
+            Failure::Registry(error) => error.hint(),
+            Failure::Flag { .. } => Some("rlab run --help".to_owned()),
+            Failure::Platform(_) | Failure::File { .. } => None,
+        }
+    }
+}

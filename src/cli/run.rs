@@ -1,0 +1,306 @@
+//! `rlab run`: Docker's flags, and those that tell the story.
+
+use super::explain::ViewName;
+use super::progress::Quiet;
+use super::settings::{self, RegistryArgs};
+use super::values::{self, SecurityOpt};
+use super::{Context, Failure, Ui};
+use crate::engine::options::{PullPolicy, RunOptions, Seccomp};
+use crate::engine::{self, Sources, Telling};
+use crate::network::{self, Dns, Mode};
+use crate::trace::{Replay, View};
+use clap::{ArgAction, Args as ClapArgs, ValueEnum};
+use std::cell::RefCell;
+use std::fs::File;
+use std::path::PathBuf;
+
+#[derive(ClapArgs)]
+#[command(disable_help_flag = true)]
+pub struct Args {
+    /// Tell what happens, stage by stage: story, brief, calls or json
+    #[arg(long, value_enum, num_args = 0..=1, require_equals = true, default_missing_value = "story", value_name = "VIEW", help_heading = "Watching")]
+    explain: Option<ViewName>,
+    /// Write the trace into this file as well
+    #[arg(long, value_name = "FILE", help_heading = "Watching")]
+    trace_out: Option<PathBuf>,
+    /// In what is told, replace all that differs from run to run by names
+    #[arg(long, help_heading = "Watching")]
+    stable: bool,
+    /// Enter the image's tree by chroot instead of pivot_root, to see the difference
+    #[arg(long, help_heading = "Watching")]
+    chroot: bool,
+
+    /// Give the container a name
+    #[arg(long)]
+    name: Option<String>,
+    /// Keep nothing of the container when it has ended
+    #[arg(long)]
+    rm: bool,
+    /// Pass standard input on
+    #[arg(short, long)]
+    interactive: bool,
+    /// Give the program a terminal
+    #[arg(short, long)]
+    tty: bool,
+    /// Set a variable: NAME=VALUE, or NAME for the value it has here
+    #[arg(short, long, value_name = "NAME[=VALUE]")]
+    env: Vec<String>,
+    /// Set the variables of a file
+    #[arg(long, value_name = "FILE")]
+    env_file: Vec<PathBuf>,
+    /// Start in this directory
+    #[arg(short, long, value_name = "DIR")]
+    workdir: Option<String>,
+    /// Run as this user: name|uid[:group|gid]
+    #[arg(short, long)]
+    user: Option<String>,
+    /// Run this in place of the image's entrypoint
+    #[arg(long, value_name = "PROGRAM")]
+    entrypoint: Option<String>,
+    /// The host name inside
+    #[arg(short = 'h', long)]
+    hostname: Option<String>,
+    /// Put a small init in front of the program, to pass signals on and to wait for orphans
+    #[arg(long)]
+    init: bool,
+    /// When to ask the registry
+    #[arg(long, value_enum, default_value = "missing")]
+    pull: Pull,
+
+    /// Show a directory or file of the host's inside: /host:/container[:ro]
+    #[arg(short, long, value_name = "HOST:CONTAINER", value_parser = values::bind, help_heading = "Files")]
+    volume: Vec<engine::options::Bind>,
+    /// Mount a filesystem in memory: /path[:size=64m]
+    #[arg(long, value_name = "PATH", value_parser = values::tmpfs, help_heading = "Files")]
+    tmpfs: Vec<engine::options::Tmpfs>,
+    /// Make the container's tree read-only
+    #[arg(long, help_heading = "Files")]
+    read_only: bool,
+    /// Size of /dev/shm
+    #[arg(long, value_name = "BYTES", value_parser = values::bytes, default_value = "64m", help_heading = "Files")]
+    shm_size: i64,
+
+    /// Limit memory: 64m, 1g
+    #[arg(short, long, value_name = "BYTES", value_parser = values::bytes, help_heading = "Limits")]
+    memory: Option<i64>,
+    /// Limit memory and swap together; -1 is unlimited swap
+    #[arg(long, value_name = "BYTES", value_parser = values::bytes, allow_hyphen_values = true, help_heading = "Limits")]
+    memory_swap: Option<i64>,
+    /// Limit processor time: 0.5 is half of one processor
+    #[arg(long, value_name = "NUMBER", value_parser = values::cpus, help_heading = "Limits")]
+    cpus: Option<u64>,
+    /// Weight against others when processors are short; 1024 is normal
+    #[arg(short, long, value_name = "WEIGHT", help_heading = "Limits")]
+    cpu_shares: Option<u64>,
+    /// Limit the number of processes; -1 is unlimited
+    #[arg(long, value_name = "NUMBER", allow_hyphen_values = true, help_heading = "Limits")]
+    pids_limit: Option<i64>,
+    /// Limit of each process: nofile=1024[:2048]
+    #[arg(long, value_name = "NAME=SOFT[:HARD]", value_parser = values::ulimit, help_heading = "Limits")]
+    ulimit: Vec<engine::options::Ulimit>,
+
+    /// Leave a capability that is normally taken, or ALL
+    #[arg(long, value_name = "CAPABILITY", help_heading = "Security")]
+    cap_add: Vec<String>,
+    /// Take a capability that is normally left, or ALL
+    #[arg(long, value_name = "CAPABILITY", help_heading = "Security")]
+    cap_drop: Vec<String>,
+    /// All capabilities, all devices, no filter: as good as root on the host
+    #[arg(long, help_heading = "Security")]
+    privileged: bool,
+    /// seccomp=unconfined, seccomp=FILE or no-new-privileges
+    #[arg(long, value_name = "OPTION", value_parser = values::security_opt, help_heading = "Security")]
+    security_opt: Vec<SecurityOpt>,
+
+    /// Publish a port: [address:]host:container[/udp]
+    #[arg(short, long, value_name = "HOST:CONTAINER", help_heading = "Network")]
+    publish: Vec<String>,
+    /// Which network
+    #[arg(long, visible_alias = "net", value_enum, default_value = "bridge", help_heading = "Network")]
+    network: Network,
+    /// Ask this name server
+    #[arg(long, value_name = "ADDRESS", help_heading = "Network")]
+    dns: Vec<std::net::IpAddr>,
+    /// Look up short names in this domain
+    #[arg(long, value_name = "DOMAIN", help_heading = "Network")]
+    dns_search: Vec<String>,
+    /// Option for the resolver
+    #[arg(long, value_name = "OPTION", help_heading = "Network")]
+    dns_option: Vec<String>,
+    /// Another line of /etc/hosts: name:address
+    #[arg(long, value_name = "NAME:ADDRESS", value_parser = network::parse_extra_host, help_heading = "Network")]
+    add_host: Vec<network::ExtraHost>,
+
+    /// The host's PID namespace
+    #[arg(long, value_name = "host", value_parser = ["host"], help_heading = "Namespaces")]
+    pid: Option<String>,
+    /// The host's UTS namespace
+    #[arg(long, value_name = "host", value_parser = ["host"], help_heading = "Namespaces")]
+    uts: Option<String>,
+    /// The host's IPC namespace
+    #[arg(long, value_name = "host|private", value_parser = ["host", "private"], help_heading = "Namespaces")]
+    ipc: Option<String>,
+    /// The host's cgroup namespace
+    #[arg(long, value_name = "host|private", value_parser = ["host", "private"], help_heading = "Namespaces")]
+    cgroupns: Option<String>,
+    /// A user namespace of its own, or the host's, which is the default
+    #[arg(long, value_name = "host|private", value_parser = ["host", "private"], help_heading = "Namespaces")]
+    userns: Option<String>,
+    /// A time namespace of its own, or the host's, which is the default
+    #[arg(long, value_name = "host|private", value_parser = ["host", "private"], help_heading = "Namespaces")]
+    timens: Option<String>,
+    /// A kernel setting of the container's own namespaces: net.ipv4.ip_forward=1
+    #[arg(long, value_name = "NAME=VALUE", value_parser = values::sysctl, help_heading = "Namespaces")]
+    sysctl: Vec<(String, String)>,
+
+    #[command(flatten, next_help_heading = "Registry")]
+    registry: RegistryArgs,
+
+    /// Print help
+    #[arg(long, action = ArgAction::Help)]
+    help: Option<bool>,
+
+    /// The image: name[:tag][@digest]
+    image: String,
+    /// The program and its arguments, in place of the image's
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    command: Vec<String>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Pull {
+    Missing,
+    Always,
+    Never,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Network {
+    Bridge,
+    None,
+    Host,
+}
+
+/// Runs the container and gives its exit code.
+pub fn run(args: Args, context: &mut Context) -> Result<u8, Failure> {
+    let (config, client, platform) = settings::load(&args.registry, context)?;
+    let telling = telling(&args, context)?;
+    let home = context.home.clone();
+    let options = options(args)?;
+    let ui = RefCell::new(&mut context.ui);
+    let announce = |line: &str| ui.borrow_mut().status(line);
+    let sources = Sources {
+        config: &config,
+        client: &client,
+        root: &home.root,
+        platform,
+        policy: options.pull,
+        progress: &Quiet,
+        announce: &announce,
+    };
+    Ok(engine::run(&home, &options, &sources, telling)?)
+}
+
+/// The views that were asked for. Without one nothing is told, and nothing is built for it.
+fn telling(args: &Args, context: &mut Context) -> Result<Telling, Failure> {
+    if args.explain.is_none() && args.trace_out.is_none() {
+        return Ok(Telling::default());
+    }
+    let style = context.ui.story_style(args.stable);
+    let mut replay = Replay::new(args.stable);
+    if let Some(view) = args.explain {
+        if view == ViewName::Story {
+            context.ui.status(&heading(args));
+        }
+        replay = replay.view(view.into(), style, Ui::story_output());
+    }
+    if let Some(path) = &args.trace_out {
+        let file = File::create(path).map_err(|error| Failure::File { path: path.clone(), error })?;
+        replay = replay.view(View::Json, style, Box::new(file));
+    }
+    Ok(Telling { replay: Some(replay) })
+}
+
+/// What is run, as whom, on what.
+fn heading(args: &Args) -> String {
+    let kernel = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+    let kernel = kernel.split(['-', '.']).take(2).collect::<Vec<_>>().join(".");
+    let user = if crate::sys::geteuid() == 0 { "root" } else { "an ordinary user" };
+    let groups = engine::cgroup_layout().unwrap_or("absent");
+    format!(
+        "rlab · run {} · as {user} · cgroup {groups} · Linux {kernel}\nevery call: --explain=calls · every change: --explain=json · a line a stage: --explain=brief\n",
+        args.image
+    )
+}
+
+fn options(args: Args) -> Result<RunOptions, Failure> {
+    let mut env: Vec<String> = Vec::new();
+    for path in args.env_file {
+        let text = std::fs::read_to_string(&path).map_err(|error| Failure::File { path, error })?;
+        env.extend(values::env_file(&text));
+    }
+    env.extend(args.env.iter().map(|entry| values::env(entry)));
+    let mut ports = Vec::new();
+    for text in &args.publish {
+        let read = network::parse_published(text);
+        ports.extend(read.map_err(|error| Failure::Flag { flag: "--publish", reason: error.to_string() })?);
+    }
+    let (mut seccomp, mut no_new_privileges) = (Seccomp::Default, false);
+    for option in args.security_opt {
+        match option {
+            SecurityOpt::Seccomp(profile) => seccomp = profile,
+            SecurityOpt::NoNewPrivileges(on) => no_new_privileges = on,
+        }
+    }
+    let is = |value: &Option<String>, wanted: &str| value.as_deref() == Some(wanted);
+    Ok(RunOptions {
+        image: args.image,
+        command: args.command,
+        name: args.name,
+        remove: args.rm,
+        interactive: args.interactive,
+        terminal: args.tty,
+        env,
+        workdir: args.workdir,
+        user: args.user,
+        entrypoint: args.entrypoint,
+        hostname: args.hostname,
+        binds: args.volume,
+        tmpfs: args.tmpfs,
+        read_only: args.read_only,
+        memory_bytes: args.memory,
+        memory_swap_bytes: args.memory_swap,
+        shm_bytes: u64::try_from(args.shm_size).unwrap_or_default(),
+        cpu_millis: args.cpus,
+        cpu_shares: args.cpu_shares,
+        pids_limit: args.pids_limit,
+        ulimits: args.ulimit,
+        cap_add: args.cap_add,
+        cap_drop: args.cap_drop,
+        privileged: args.privileged,
+        seccomp,
+        no_new_privileges,
+        init: args.init,
+        ports,
+        network: match args.network {
+            Network::Bridge => Mode::Bridge,
+            Network::None => Mode::None,
+            Network::Host => Mode::Host,
+        },
+        dns: Dns { servers: args.dns, search: args.dns_search, options: args.dns_option },
+        extra_hosts: args.add_host,
+        sysctl: args.sysctl,
+        host_pid: args.pid.is_some(),
+        host_uts: args.uts.is_some(),
+        host_ipc: is(&args.ipc, "host"),
+        host_cgroup: is(&args.cgroupns, "host"),
+        private_user: is(&args.userns, "private"),
+        private_time: is(&args.timens, "private"),
+        chroot: args.chroot,
+        pull: match args.pull {
+            Pull::Missing => PullPolicy::Missing,
+            Pull::Always => PullPolicy::Always,
+            Pull::Never => PullPolicy::Never,
+        },
+    })
+}

@@ -1,0 +1,78 @@
+//! Printing: results on standard output, everything else on standard error, colours only where they are wanted.
+
+use super::Failure;
+use crate::sys;
+use crate::trace::Style;
+use anstream::{AutoStream, ColorChoice};
+use owo_colors::OwoColorize;
+use std::io::{Stderr, Stdout, Write};
+use std::process::ExitCode;
+
+/// What a terminal without a known size is taken for.
+const DEFAULT_COLUMNS: usize = 80;
+
+/// Where and how to print.
+pub struct Ui {
+    out: AutoStream<Stdout>,
+    err: AutoStream<Stderr>,
+}
+
+impl Ui {
+    /// Decides about colours by NO_COLOR, CLICOLOR and whether there is a terminal.
+    pub fn new() -> Ui {
+        Ui { out: AutoStream::auto(std::io::stdout()), err: AutoStream::auto(std::io::stderr()) }
+    }
+
+    /// A result. A reader that went away (`| head`) is no error.
+    pub fn result(&mut self, text: &str) {
+        let _gone = self.out.write_all(text.as_bytes()).and_then(|()| self.out.flush());
+    }
+
+    /// A status line.
+    pub fn status(&mut self, text: &str) {
+        let _gone = writeln!(self.err, "{text}");
+    }
+
+    /// An error and its next step, and the exit code it means.
+    pub fn failure(&mut self, failure: &Failure) -> ExitCode {
+        let _gone = writeln!(self.err, "{} {failure}", "rlab:".red().bold());
+        if let Some(hint) = failure.hint() {
+            let _gone = writeln!(self.err, "  {} {hint}", "try:".bold());
+        }
+        ExitCode::from(failure.exit_code())
+    }
+
+    /// How a story on standard error is laid out.
+    pub fn story_style(&self, stable: bool) -> Style {
+        let columns = sys::window_size(std::io::stderr()).map_or(DEFAULT_COLUMNS, |size| usize::from(size.columns));
+        let columns = if columns == 0 { DEFAULT_COLUMNS } else { columns };
+        // A stable story is compared letter by letter: it must not depend on the window it is made in.
+        if stable {
+            return Style { width: DEFAULT_COLUMNS, colour: false, stable };
+        }
+        Style { width: columns, colour: AutoStream::choice(&std::io::stderr()) != ColorChoice::Never, stable }
+    }
+
+    /// How a story on standard output is laid out.
+    pub fn result_style(&self, stable: bool) -> Style {
+        let columns = sys::window_size(std::io::stdout()).map_or(DEFAULT_COLUMNS, |size| usize::from(size.columns));
+        let colour = !stable && AutoStream::choice(&std::io::stdout()) != ColorChoice::Never;
+        Style { width: if stable || columns == 0 { DEFAULT_COLUMNS } else { columns }, colour, stable }
+    }
+
+    /// Standard output for a story.
+    pub fn result_output() -> Box<dyn Write + Send> {
+        Box::new(std::io::stdout())
+    }
+
+    /// Standard error for a story: it knows its colours itself.
+    pub fn story_output() -> Box<dyn Write + Send> {
+        Box::new(std::io::stderr())
+    }
+}
+
+/// clap's own message about the arguments, with Docker's exit code.
+pub fn usage(error: &clap::Error) -> ExitCode {
+    let _gone = error.print();
+    ExitCode::from(if error.use_stderr() { 125 } else { 0 })
+}

@@ -1,0 +1,281 @@
+//! `rlab run`, as a recipe.
+
+use super::container::{Container, Record, new_id};
+use super::error::{Error, file};
+use super::home::Home;
+use super::images::{Sources, obtain};
+use super::journal::Made;
+use super::options::RunOptions;
+use super::spec::{Order, spec};
+use super::user::{User, resolve as resolve_user};
+use super::{snapshot, sweep};
+use crate::image::config::ExecConfig;
+use crate::image::reference::Reference;
+use crate::image::store::{ImageRecord, Store};
+use crate::network::{self, Attached, Mode};
+use crate::shim::{self, EnterRoot, Signals, Task};
+use crate::sys::{self, Ended, rootdir::RootDir};
+use crate::trace::{self, Follower, Replay, Stage};
+use serde_json::json;
+use std::fs::OpenOptions;
+use std::path::{Path, PathBuf};
+
+/// Who listens to the story: nothing is built for it when nobody does.
+#[derive(Default)]
+pub struct Telling {
+    /// The views in the foreground.
+    pub replay: Option<Replay>,
+}
+
+/// Runs a container in the foreground and gives its exit code.
+pub fn run(home: &Home, options: &RunOptions, sources: &Sources<'_>, telling: Telling) -> Result<u8, Error> {
+    if sys::geteuid() != 0 {
+        return Err(Error::NotRoot(sys::geteuid()));
+    }
+    sweep(home);
+    let reference: Reference = options.image.parse().map_err(crate::image::Error::from)?;
+    let store = Store::open(&home.root)?;
+    let mut container = Container::new(home, record(options)?)?;
+    let told = telling.replay.is_some();
+    if let Some(replay) = telling.replay {
+        listen(&container, replay)?;
+    }
+    let result = live(home, options, sources, &reference, &store, &mut container);
+    let undone = tear_down(container, options, told, &result);
+    trace::finish();
+    // The first error is the one that tells what happened; what went wrong in clearing up after it is a consequence.
+    let ended = result?;
+    undone?;
+    Ok(ended.code())
+}
+
+/// From the image to the program's end.
+fn live(
+    home: &Home,
+    options: &RunOptions,
+    sources: &Sources<'_>,
+    reference: &Reference,
+    store: &Store,
+    container: &mut Container,
+) -> Result<Ended, Error> {
+    let image = obtain(store, reference, sources)?;
+    let mut signals = Signals::new().map_err(|errno| shim::Error::Streams { what: "signalfd4", errno })?;
+    let rootfs = trace::stage(Stage::Snapshot, || snapshot::create(container, store, &image))?;
+    let config = store.config(&image)?.config;
+    let args = command(options, &config)?;
+    keep_record(container, &image, &args)?;
+    go_on(&mut signals)?;
+    let hostname = hostname(options, container);
+    let network = trace::stage(Stage::Network, || connect(home, options, container, &hostname))?;
+    go_on(&mut signals)?;
+    let user =
+        trace::stage(Stage::Bundle, || bundle(options, container, &config, &args, &rootfs, &hostname, &network))?;
+    go_on(&mut signals)?;
+    container.will_make(&Made::Runtime)?;
+    let task = Task {
+        id: container.record.id.clone(),
+        bundle: container.dir.clone(),
+        dir: container.dir.clone(),
+        enter_root: if options.chroot { EnterRoot::Chroot } else { EnterRoot::PivotRoot },
+        init: options.init,
+        interactive: options.interactive,
+        terminal: options.terminal,
+        owner: (user.uid, user.gid),
+        running: running(&args, &network),
+    };
+    Ok(shim::run(&task, &mut signals)?)
+}
+
+/// A request to end that came while no program was there to pass it to.
+fn go_on(signals: &mut Signals) -> Result<(), Error> {
+    match signals.asked_to_end() {
+        Some(signal) => Err(Error::Interrupted(sys::signal_name(signal))),
+        None => Ok(()),
+    }
+}
+
+fn record(options: &RunOptions) -> Result<Record, Error> {
+    Ok(Record {
+        id: new_id()?,
+        name: options.name.clone(),
+        image: options.image.clone(),
+        image_id: None,
+        layers: Vec::new(),
+        command: Vec::new(),
+        exit_code: None,
+    })
+}
+
+/// Now the container stands on these layers: `rlab image rm` will leave them alone.
+fn keep_record(container: &mut Container, image: &ImageRecord, args: &[String]) -> Result<(), Error> {
+    container.record.image_id = Some(image.config.clone());
+    container.record.layers = image.layers.iter().map(|layer| layer.diff_id.clone()).collect();
+    container.record.command = args.to_vec();
+    container.record.save(&container.dir)?;
+    container.record.save(&container.kept)
+}
+
+/// Opens the trace: append-only and close-on-exec, before any other process exists.
+fn listen(container: &Container, replay: Replay) -> Result<(), Error> {
+    let path = trace_path(&container.dir);
+    let trace_file = OpenOptions::new().create(true).append(true).open(&path).map_err(file(&path))?;
+    let follower = Follower::open(&path, replay).map_err(file(&path))?;
+    trace::open(trace_file, sys::shared_counter(), Some(follower));
+    Ok(())
+}
+
+/// Where a container's trace lies in its directory.
+pub fn trace_path(dir: &Path) -> PathBuf {
+    dir.join("trace.jsonl")
+}
+
+/// `--entrypoint` and the command replace the image's as Docker does: a new entrypoint drops the image's command, too.
+fn command(options: &RunOptions, config: &ExecConfig) -> Result<Vec<String>, Error> {
+    let (entrypoint, replaced) = match &options.entrypoint {
+        Some(program) if program.is_empty() => (Vec::new(), true),
+        Some(program) => (vec![program.clone()], true),
+        None => (config.entrypoint.clone(), false),
+    };
+    let rest = match (options.command.is_empty(), replaced) {
+        (false, _) => options.command.clone(),
+        (true, false) => config.cmd.clone(),
+        (true, true) => Vec::new(),
+    };
+    let args: Vec<String> = entrypoint.into_iter().chain(rest).collect();
+    if args.is_empty() { Err(Error::NoCommand(options.image.clone())) } else { Ok(args) }
+}
+
+fn hostname(options: &RunOptions, container: &Container) -> String {
+    let own = || std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default().trim().to_owned();
+    match &options.hostname {
+        Some(name) => name.clone(),
+        // With the host's network it answers under the host's name.
+        None if options.host_uts || options.network == Mode::Host => own(),
+        None => container.record.short().to_owned(),
+    }
+}
+
+fn connect(home: &Home, options: &RunOptions, container: &mut Container, hostname: &str) -> Result<Attached, Error> {
+    let request = network::Request {
+        id: container.record.id.clone(),
+        mode: options.network,
+        root: home.root.clone(),
+        run: home.run.clone(),
+        program: PathBuf::from("/proc/self/exe"),
+        ports: options.ports.clone(),
+        hostname: hostname.to_owned(),
+        dns: options.dns.clone(),
+        extra_hosts: options.extra_hosts.clone(),
+    };
+    let journal = &mut container.journal;
+    Ok(network::create(&request, &mut |resource| journal.record(&Made::Network(resource)))?)
+}
+
+/// Writes config.json and the files that go over /etc. Gives the user that the program runs as.
+fn bundle(
+    options: &RunOptions,
+    container: &Container,
+    config: &ExecConfig,
+    args: &[String],
+    rootfs: &Path,
+    hostname: &str,
+    network: &Attached,
+) -> Result<User, Error> {
+    let tree = RootDir::open(rootfs).map_err(super::error::refused("bundle"))?;
+    let user = resolve_user(options.user.as_deref().unwrap_or(&config.user), &tree)?;
+    let files = [("resolv.conf", &network.resolv_conf), ("hosts", &network.hosts), ("hostname", &network.hostname)];
+    for (name, text) in files {
+        let path = container.dir.join(name);
+        std::fs::write(&path, text).map_err(file(&path))?;
+    }
+    for bind in &options.binds {
+        make_source(&bind.source)?;
+    }
+    let order = Order {
+        id: &container.record.id,
+        options,
+        image: config,
+        args,
+        user: &user,
+        hostname,
+        netns: network.netns.as_deref(),
+        rootfs,
+        dir: &container.dir,
+        kernel: kernel_release(),
+        console: sys::window_size(std::io::stdin()).filter(|_| options.terminal).map(|size| (size.rows, size.columns)),
+    };
+    let path = container.dir.join("config.json");
+    let text = serde_json::to_vec_pretty(&spec(&order)?).unwrap_or_default();
+    std::fs::write(&path, &text).map_err(file(&path))?;
+    trace::work(
+        "bundle",
+        || json!({"path": path.to_string_lossy(), "args": args.join(" "), "user": format!("{}:{}", user.uid, user.gid)}),
+    );
+    if !config.volumes.is_empty() {
+        trace::note(
+            "volumes_not_kept",
+            || json!({"paths": config.volumes.keys().cloned().collect::<Vec<_>>().join(", ")}),
+        );
+    }
+    Ok(user)
+}
+
+/// As Docker's -v: a source that isn't there becomes an empty directory.
+fn make_source(source: &Path) -> Result<(), Error> {
+    if source.exists() { Ok(()) } else { std::fs::create_dir_all(source).map_err(file(source)) }
+}
+
+/// `6.18` of `6.18.44-something`.
+fn kernel_release() -> (u32, u32) {
+    let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+    let mut numbers = release.split(|letter: char| !letter.is_ascii_digit()).map(|part| part.parse().unwrap_or(0));
+    (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0))
+}
+
+fn running(args: &[String], network: &Attached) -> serde_json::Value {
+    let program = args.first().map_or("", |program| program.rsplit('/').next().unwrap_or(program));
+    let ports = network.endpoint.iter().flat_map(|endpoint| &endpoint.ports);
+    let urls: Vec<String> = ports.map(|port| format!("http://localhost:{}", port.host_port)).collect();
+    let reach =
+        if urls.is_empty() { String::new() } else { format!(" Try {} from another terminal.", urls.join(", ")) };
+    json!({"program": program, "reach": reach})
+}
+
+/// Takes away what was made, and keeps what the user may still want: the writable layer, the record, the trace.
+fn tear_down(
+    mut container: Container,
+    options: &RunOptions,
+    told: bool,
+    result: &Result<Ended, Error>,
+) -> Result<(), Error> {
+    let keep = !options.remove && result.is_ok();
+    let kept = container.kept.clone();
+    if keep {
+        container.record.exit_code = result.as_ref().ok().map(|ended| ended.code());
+        container.record.save(&kept)?;
+        if told {
+            // The file is kept by a second name: the first goes with the container's directory.
+            let path = trace_path(&kept);
+            std::fs::hard_link(trace_path(&container.dir), &path)
+                .or_else(|_| std::fs::copy(trace_path(&container.dir), &path).map(drop))
+                .map_err(file(&path))?;
+        }
+    } else {
+        container.will_make(&Made::Directory(kept))?;
+    }
+    trace::stage(Stage::Teardown, || {
+        let (counts, error) = container.journal.undo();
+        trace::note("undone", || json!({"things": listed(&counts)}));
+        error.map_or(Ok(()), Err)
+    })
+}
+
+fn listed(counts: &[(&'static str, usize)]) -> String {
+    let one = |(sort, count): &(&'static str, usize)| match (*sort, *count) {
+        (sort, 1) => format!("1 {sort}"),
+        ("directory", count) => format!("{count} directories"),
+        ("address", count) => format!("{count} addresses"),
+        (sort, count) => format!("{count} {sort}s"),
+    };
+    counts.iter().map(one).collect::<Vec<_>>().join(", ")
+}

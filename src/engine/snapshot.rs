@@ -1,0 +1,56 @@
+//! Layers are stacked into one tree: overlayfs, as containerd's snapshotter of that name does it.
+//!
+//! Man: mount(2); kernel documentation: filesystems/overlayfs.
+
+use super::container::Container;
+use super::error::{Error, file, refused};
+use super::journal::Made;
+use crate::image::store::{ImageRecord, Store};
+use crate::sys::mount::{MsFlags, chdir, mount};
+use crate::trace;
+use serde_json::json;
+use std::path::{Path, PathBuf};
+
+/// The kernel takes the options of one mount in one page.
+const MAX_OPTION_BYTES: usize = 4095;
+
+/// Mounts the image's layers with an empty writable one on top, and gives where.
+pub fn create(container: &mut Container, store: &Store, image: &ImageRecord) -> Result<PathBuf, Error> {
+    let rootfs = container.dir.join("rootfs");
+    let (upper, work) = (container.kept.join("upper"), container.kept.join("work"));
+    for dir in [&rootfs, &upper, &work] {
+        std::fs::create_dir_all(dir).map_err(file(dir))?;
+    }
+    // Programs of any user must be able to walk through `/`, whatever umask rlab was started with.
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::set_permissions(&upper, std::fs::Permissions::from_mode(0o755)).map_err(file(&upper))?;
+    container.will_make(&Made::Mount(rootfs.clone()))?;
+
+    let lower = image.lower_dirs(store);
+    // The names of many layers would not fit into one page. From inside the store they are short.
+    let base = lower.first().and_then(|layer| layer.parent()?.parent()).map(Path::to_owned).unwrap_or_default();
+    let relative: Vec<String> =
+        lower.iter().map(|layer| layer.strip_prefix(&base).unwrap_or(layer).to_string_lossy().into_owned()).collect();
+    let options = format!("lowerdir={},upperdir={},workdir={}", relative.join(":"), escaped(&upper), escaped(&work));
+    if options.len() > MAX_OPTION_BYTES {
+        let reason =
+            format!("its {} layers need {} bytes of mount options, and a page has 4096", lower.len(), options.len());
+        return Err(Error::Flag { flag: "image", value: image.reference.familiar(), reason });
+    }
+    chdir(&base).map_err(refused("snapshot"))?;
+    let mounted = mount(Some("overlay"), &rootfs, Some("overlay"), MsFlags::empty(), Some(&options));
+    chdir(Path::new("/")).map_err(refused("snapshot"))?;
+    mounted.map_err(refused("snapshot"))?;
+    trace::change(
+        "mount",
+        rootfs.to_string_lossy(),
+        json!(null),
+        json!(format!("overlay of {} layers", lower.len() + 1)),
+    );
+    Ok(rootfs)
+}
+
+/// overlayfs splits its options at commas and colons.
+fn escaped(path: &Path) -> String {
+    path.to_string_lossy().replace('\\', "\\\\").replace(',', "\\,").replace(':', "\\:")
+}

@@ -1,0 +1,213 @@
+//! The `lab` image: rlab's own binary, a link to it for each tool, and the libraries it needs.
+//!
+//! Two layers, as an image from a registry would have: the libraries, which change with the host, below the binary,
+//! which changes with each build of rlab.
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use super::config::{RunConfig, to_json};
+use super::error::{Error, Result};
+use super::layer::{Attributes, LayerWriter, Packed};
+use super::{Assembled, elf};
+use crate::image::digest::{Algorithm, Digest, Hasher};
+
+/// The name of the image, which no registry is asked for.
+pub const NAME: &str = "lab";
+
+/// The running rlab: what the image is packed from.
+pub const OWN_BINARY: &str = "/proc/self/exe";
+
+/// The links in `/bin`. The tools behind them are in `lab::tools`, which checks that it has all of these.
+pub const TOOL_NAMES: &[&str] = &[
+    "help", "sh", "id", "caps", "ns", "ps", "mount", "ip", "hostname", "uname", "env", "free", "nproc", "eat", "burn",
+    "forks", "httpd", "get", "ls", "cat", "write", "touch", "mkdir", "rm", "pwd", "echo", "kill", "sleep", "size",
+    "true", "false",
+];
+
+/// The name the binary has in the image: by it, it knows that it is not called as rlab.
+const BINARY: &str = "bin/rlab-tools";
+
+/// Tells one build of rlab from another; the image's config carries it.
+const LABEL_BINARY: &str = "rlab.binary";
+
+/// No password anywhere: nobody logs in to a container. Names of hosts are looked up in the file first, which without
+/// nsswitch.conf the C library would do last or not at all.
+const ETC: [(&str, &str); 5] = [
+    ("etc/group", "root:x:0:\ntty:x:5:\nstudent:x:1000:\nnogroup:x:65534:\n"),
+    ("etc/hosts", "127.0.0.1 localhost\n::1 localhost\n"),
+    ("etc/nsswitch.conf", "hosts: files dns\n"),
+    ("etc/os-release", "PRETTY_NAME=\"rlab lab\"\nNAME=\"rlab lab\"\nID=rlab-lab\n"),
+    (
+        "etc/passwd",
+        "root:x:0:0:root:/root:/bin/sh\n\
+         student:x:1000:1000:student:/home/student:/bin/sh\n\
+         nobody:x:65534:65534:nobody:/:/bin/false\n",
+    ),
+];
+
+/// Packs the image from `binary` into layer files in `work_dir`.
+pub fn assemble(binary: &Path, work_dir: &Path) -> Result<Assembled> {
+    let closure = elf::closure(binary)?;
+    let mut layers = Vec::new();
+    // A binary linked statically needs no libraries, and then no layer for them.
+    if let Some(interpreter) = &closure.interpreter {
+        layers.push(pack_libraries(interpreter, &closure.libraries, work_dir)?);
+    }
+    layers.push(pack_binary(binary, work_dir)?);
+    let run = RunConfig {
+        cmd: &["sh"],
+        env: vec!["PATH=/bin".to_owned()],
+        labels: vec![("maintainer", "rlab classroom".to_owned()), (LABEL_BINARY, digest(binary)?.to_string())],
+        ..RunConfig::default()
+    };
+    let config_json = to_json(&run, &layers);
+    let layers = layers.into_iter().map(|layer| layer.file).collect();
+    Ok(Assembled { config_json, layers, from: "rlab's own binary".to_owned() })
+}
+
+/// Whether an image with this config was packed from this very binary, or is from another build of rlab.
+pub fn is_current(config_json: &[u8], binary: &Path) -> Result<bool> {
+    let config: serde_json::Value = serde_json::from_slice(config_json).unwrap_or_default();
+    Ok(config["config"]["Labels"][LABEL_BINARY] == digest(binary)?.to_string())
+}
+
+fn digest(binary: &Path) -> Result<Digest> {
+    let mut hasher = Hasher::new(Algorithm::Sha256);
+    hasher.update_from(open(binary)?.0).map_err(|source| Error::Read { path: binary.to_owned(), source })?;
+    Ok(hasher.finish())
+}
+
+fn open(path: &Path) -> Result<(File, fs::Metadata)> {
+    let failed = |source| Error::Read { path: path.to_owned(), source };
+    let file = File::open(path).map_err(failed)?;
+    let meta = file.metadata().map_err(failed)?;
+    Ok((file, meta))
+}
+
+/// All of them go where the C library is: the one directory that the loader is sure to search without a cache.
+fn pack_libraries(interpreter: &Path, libraries: &BTreeMap<String, PathBuf>, work_dir: &Path) -> Result<Packed> {
+    let libc = libraries.iter().find(|(soname, _)| soname.starts_with("libc.so"));
+    let home = libc.and_then(|(_, file)| file.parent()).unwrap_or(Path::new("/lib"));
+    let mut placed = vec![(inside(interpreter), interpreter)];
+    for (soname, file) in libraries {
+        // The loader is a library too: where libc asks for it by name, it is there already.
+        if interpreter.file_name() != Some(soname.as_ref()) {
+            placed.push((inside(&home.join(soname)), file));
+        }
+    }
+    placed.sort();
+    let mut layer = LayerWriter::create(work_dir.join("lab-libraries.tar"))?;
+    for (place, library) in &placed {
+        let (mut file, meta) = open(library)?;
+        let attributes = Attributes::root(0o755, meta.mtime().cast_unsigned());
+        parents(&mut layer, place, attributes)?;
+        layer.file(place, attributes, meta.len(), &mut file)?;
+    }
+    let names: Vec<String> =
+        placed.iter().map(|(place, _)| place.rsplit('/').next().unwrap_or(place).to_owned()).collect();
+    layer.finish(format!("the libraries rlab is linked with: {}", names.join(" ")))
+}
+
+/// The directories above a path of the image, which in a tar come before it.
+fn parents(layer: &mut LayerWriter, place: &str, attributes: Attributes) -> Result<()> {
+    for (end, _) in place.match_indices('/') {
+        layer.dir(&place[..end], attributes)?;
+    }
+    Ok(())
+}
+
+/// `/lib/x` as a tar names it: `lib/x`.
+fn inside(path: &Path) -> String {
+    path.to_string_lossy().trim_start_matches('/').to_owned()
+}
+
+fn pack_binary(binary: &Path, work_dir: &Path) -> Result<Packed> {
+    let (mut file, meta) = open(binary)?;
+    let mtime_s = meta.mtime().cast_unsigned();
+    let of = |mode| Attributes::root(mode, mtime_s);
+    let mut layer = LayerWriter::create(work_dir.join("lab-tools.tar"))?;
+    layer.dir("bin", of(0o755))?;
+    layer.file(BINARY, of(0o755), meta.len(), &mut file)?;
+    let target = BINARY.trim_start_matches("bin/");
+    let mut names = TOOL_NAMES.to_vec();
+    names.sort_unstable();
+    for name in &names {
+        layer.symlink(&format!("bin/{name}"), target, mtime_s)?;
+    }
+    for empty in ["dev", "proc", "run", "sys"] {
+        layer.dir(empty, of(0o755))?;
+    }
+    layer.dir("etc", of(0o755))?;
+    for (path, text) in ETC {
+        layer.text(path, of(0o644), text)?;
+    }
+    layer.dir("home", of(0o755))?;
+    layer.dir("home/student", of(0o755).owned_by(1000, 1000))?;
+    layer.dir("root", of(0o700))?;
+    layer.dir("tmp", of(0o1777))?;
+    layer.finish(format!("rlab's own binary and a link to it for each of {} tools", names.len()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::process::Command;
+
+    #[test]
+    fn two_packings_are_the_same_and_know_their_binary() {
+        let binary = Path::new("/bin/sh");
+        let (one, two) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let first = assemble(binary, one.path()).unwrap();
+        let second = assemble(binary, two.path()).unwrap();
+        assert_eq!(first.config_json, second.config_json);
+        assert_eq!(first.layers.len(), 2);
+        assert!(is_current(&first.config_json, binary).unwrap());
+        assert!(!is_current(&first.config_json, Path::new("/bin/true")).unwrap());
+        assert!(!is_current(b"{}", binary).unwrap());
+    }
+
+    #[test]
+    fn every_tool_has_a_link_and_parents_come_first() {
+        let dir = tempfile::tempdir().unwrap();
+        let image = assemble(Path::new("/bin/sh"), dir.path()).unwrap();
+        let mut seen = std::collections::BTreeSet::new();
+        for layer in &image.layers {
+            let mut archive = tar::Archive::new(File::open(&layer.path).unwrap());
+            for entry in archive.entries().unwrap() {
+                let path = entry.unwrap().path().unwrap().into_owned();
+                let parent = path.parent().unwrap();
+                assert!(parent == Path::new("") || seen.contains(parent), "{}", path.display());
+                seen.insert(path);
+            }
+        }
+        assert!(TOOL_NAMES.iter().all(|name| seen.contains(&Path::new("bin").join(name))));
+    }
+
+    #[test]
+    fn the_tools_run_with_nothing_but_the_image() {
+        let program = std::env::current_exe().unwrap().with_file_name("../rlab");
+        if crate::sys::geteuid() != 0 || !program.exists() {
+            eprintln!("skipped: the lab image is not entered: that needs root and {}", program.display());
+            return;
+        }
+        let (archives, root) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        for layer in assemble(&program, archives.path()).unwrap().layers {
+            let unpacked = Command::new("tar").arg("-xf").arg(layer.path).arg("-C").arg(root.path()).status();
+            assert!(unpacked.unwrap().success());
+        }
+        let script = "cd /tmp && id; echo $?; ps || true; ls -l /bin/sh; cat /etc/os-release";
+        let said = Command::new("chroot")
+            .arg(root.path())
+            .args(["/bin/sh", "-c", script])
+            .env_clear()
+            .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
+            .output()
+            .unwrap();
+        let (out, err) = (String::from_utf8_lossy(&said.stdout), String::from_utf8_lossy(&said.stderr));
+        assert!(out.starts_with("uid=0(root) gid=0(root) groups=0(root)") && out.contains("\n0\n"), "{out}{err}");
+        assert!(out.contains("/bin/sh -> rlab-tools") && out.contains("PRETTY_NAME=\"rlab lab\""), "{out}");
+        assert!(err.contains("ps: no proc file system is mounted at /proc"), "{err}");
+    }
+}

@@ -1,0 +1,2 @@
+//! The course: the tools inside the lab image.
+pub mod tools;
