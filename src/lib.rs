@@ -8,6 +8,9 @@ mod engine;
 mod image;
 mod lab;
 mod network;
+#[cfg(test)]
+#[path = "../tests/need.rs"]
+mod need;
 mod runtime;
 mod shim;
 mod sys;

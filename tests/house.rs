@@ -2,7 +2,8 @@
 
 use crate::harness::host::{Inventory, alone};
 use crate::harness::terminal::{CTRL_C, CTRL_D, Terminal};
-use crate::harness::{Output, Rlab, Running, need, web};
+use crate::harness::{Output, Rlab, Running, web};
+use crate::need::need;
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
 use std::os::unix::process::ExitStatusExt;
@@ -108,7 +109,7 @@ fn a_page_is_got() {
 
 #[test]
 fn the_inventory_sees_what_is_left_behind() {
-    need!(root(), program("ip", "apt install iproute2"), program("nft", "apt install nftables"));
+    need!(root(), programs(&["ip", "nft"], "apt install iproute2 nftables"));
     let _turn = alone();
     let folder = tempfile::tempdir().unwrap();
     let before = Inventory::take(&[folder.path()]);
@@ -152,14 +153,14 @@ fn the_inventory_sees_what_is_left_behind() {
 #[test]
 #[ignore = "it is run by the test below, which looks at what it says"]
 fn what_nobody_has() {
-    need!(program("rlab-what-nobody-has", "there is no way"));
+    need!(programs(&["rlab-what-nobody-has"], "there is no way"));
 }
 
 #[test]
 fn a_skip_is_told_and_can_be_made_a_failure() {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args(["--exact", "--ignored", "house::what_nobody_has"]);
-    let told = "SKIP house::what_nobody_has: there is no program `rlab-what-nobody-has`: there is no way";
+    let told = "SKIP house::what_nobody_has: there is no program rlab-what-nobody-has: there is no way";
     Running::start(command.env_remove("RLAB_NO_SKIP")).wait(SOON).succeeded().told(told);
     Running::start(command.env("RLAB_NO_SKIP", "1")).wait(SOON).ended_with(101);
 }

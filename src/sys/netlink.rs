@@ -221,10 +221,7 @@ mod tests {
 
     #[test]
     fn a_refusal_comes_with_the_kernels_own_words() {
-        if crate::sys::geteuid() != 0 {
-            eprintln!("skipped a refusal by the kernel: making a network namespace needs root");
-            return;
-        }
+        crate::need::need!(root());
         let error = std::thread::spawn(|| {
             crate::sys::netns::unshare_network().unwrap();
             let netlink = Netlink::open().unwrap();

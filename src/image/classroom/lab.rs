@@ -188,10 +188,7 @@ mod tests {
     #[test]
     fn the_tools_run_with_nothing_but_the_image() {
         let program = std::env::current_exe().unwrap().with_file_name("../rlab");
-        if crate::sys::geteuid() != 0 || !program.exists() {
-            eprintln!("skipped: the lab image is not entered: that needs root and {}", program.display());
-            return;
-        }
+        crate::need::need!(root(), file(&program, "run the whole of `cargo test`"));
         let (archives, root) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         for layer in assemble(&program, archives.path()).unwrap().layers {
             let unpacked = Command::new("tar").arg("-xf").arg(layer.path).arg("-C").arg(root.path()).status();

@@ -1,17 +1,21 @@
 //! What a test needs of the machine it runs on, and how it says so when that is not there.
+//!
+//! The crate's unit tests and the tests that drive the binary share it, so that every skip is told in the same way and
+//! `RLAB_NO_SKIP=1` makes a failure of each.
+#![allow(dead_code, reason = "each of the two has needs of its own")]
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Something that a test cannot do without: there, or the reason why it is not.
 pub type Need = Result<(), String>;
 
 /// Ends a test early, aloud, unless everything that it needs is there:
-/// `need!(root(), program("skopeo", "apt install skopeo"));`
+/// `need!(root(), programs(&["skopeo"], "apt install skopeo"));`
 macro_rules! need {
     ($($need:ident ( $($argument:expr),* )),+ $(,)?) => {
-        $(if let Err(reason) = $crate::harness::need::$need($($argument),*) {
-            return $crate::harness::need::skip(&reason);
+        $(if let Err(reason) = $crate::need::$need($($argument),*) {
+            return $crate::need::skip(&reason);
         })+
     };
 }
@@ -31,9 +35,16 @@ pub fn root() -> Need {
     if nix::unistd::geteuid().is_root() { Ok(()) } else { Err("it needs root: run `sudo -E cargo test`".to_owned()) }
 }
 
-/// A program on the PATH, and how to get it.
-pub fn program(name: &str, how: &str) -> Need {
-    find_program(name).map(drop).ok_or_else(|| format!("there is no program `{name}`: {how}"))
+/// Programs on the PATH, and how to get them.
+pub fn programs(names: &[&str], how: &str) -> Need {
+    let absent: Vec<&str> = names.iter().copied().filter(|name| find_program(name).is_none()).collect();
+    if absent.is_empty() { Ok(()) } else { Err(format!("there is no program {}: {how}", absent.join(", "))) }
+}
+
+/// A file of the distribution's or of the build's, and how to get it.
+pub fn file(path: impl AsRef<Path>, how: &str) -> Need {
+    let path = path.as_ref();
+    if path.exists() { Ok(()) } else { Err(format!("there is no {}: {how}", path.display())) }
 }
 
 /// Where a program is.
