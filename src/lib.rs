@@ -8,12 +8,13 @@ mod engine;
 mod image;
 mod lab;
 mod network;
-#[cfg(test)]
-#[path = "../tests/need.rs"]
-mod need;
 mod runtime;
 mod shim;
 mod sys;
 mod trace;
+
+#[cfg(test)]
+#[path = "../tests/skip.rs"]
+mod skip;
 
 pub use cli::main;

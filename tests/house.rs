@@ -2,8 +2,7 @@
 
 use crate::harness::host::{Inventory, alone};
 use crate::harness::terminal::{CTRL_C, CTRL_D, Terminal};
-use crate::harness::{Output, Rlab, Running, web};
-use crate::need::need;
+use crate::harness::{Output, Rlab, Running, need, web};
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
 use std::os::unix::process::ExitStatusExt;
@@ -160,7 +159,7 @@ fn what_nobody_has() {
 fn a_skip_is_told_and_can_be_made_a_failure() {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args(["--exact", "--ignored", "house::what_nobody_has"]);
-    let told = "SKIP house::what_nobody_has: there is no program rlab-what-nobody-has: there is no way";
+    let told = "skipped house::what_nobody_has: there is no program rlab-what-nobody-has: there is no way";
     Running::start(command.env_remove("RLAB_NO_SKIP")).wait(SOON).succeeded().told(told);
     Running::start(command.env("RLAB_NO_SKIP", "1")).wait(SOON).ended_with(101);
 }

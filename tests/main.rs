@@ -8,5 +8,5 @@
 
 mod harness;
 mod house;
-mod need;
+mod skip;
 mod tidy;

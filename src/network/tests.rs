@@ -1,7 +1,7 @@
 //! Whole networks, made and taken away inside a network namespace of the test's own, with `ip` and `nft` as witnesses.
+#![expect(clippy::disallowed_macros, reason = "a test that is skipped says so aloud")]
 
 use super::*;
-use crate::need::{need, skip};
 use crate::sys::{self, netns};
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
@@ -28,8 +28,11 @@ impl Drop for Host {
 }
 
 /// Runs a test on a fresh host, in a thread of its own so that the harness stays where it is.
-fn on_a_host(test: fn(&Host)) {
-    need!(root(), programs(&["ip", "nft"], "apt install iproute2 nftables"));
+fn on_a_host(name: &str, test: fn(&Host)) {
+    if sys::geteuid() != 0 {
+        crate::skip::aloud(format!("{name}: making network namespaces needs root"));
+        return;
+    }
     let done = std::thread::spawn(move || {
         let dir = tempfile::tempdir().unwrap();
         let outside = dir.path().join("outside");
@@ -114,7 +117,7 @@ fn program() -> Option<PathBuf> {
     let answers =
         Command::new(&program).args(["port-proxy", "nonsense"]).status().is_ok_and(|status| status.code() == Some(125));
     if !answers {
-        skip(&format!("{} is not built: run the whole of `cargo test`", program.display()));
+        crate::skip::aloud(format!("{} is not built yet", program.display()));
     }
     answers.then_some(program)
 }
@@ -202,7 +205,7 @@ fn ask(address: &str) -> std::io::Result<String> {
 
 #[test]
 fn a_network_is_what_ip_says_it_is_and_leaves_nothing() {
-    on_a_host(|host| {
+    on_a_host("a whole network", |host| {
         let before = state();
         let made = make(&request(host, "a", "one", &[]));
         let Endpoint { ip, gateway, mac, bridge, .. } = made.endpoint();
@@ -235,7 +238,7 @@ fn a_network_is_what_ip_says_it_is_and_leaves_nothing() {
 
 #[test]
 fn the_way_out_is_open_and_translated_and_the_way_in_is_shut() {
-    on_a_host(|host| {
+    on_a_host("the way out", |host| {
         let made = make(&request(host, "a", "one", &[]));
         let other = make(&request(host, "a", "two", &[]));
         serve_inside(&host.outside, "0.0.0.0:7000");
@@ -256,7 +259,7 @@ fn the_way_out_is_open_and_translated_and_the_way_in_is_shut() {
 
 #[test]
 fn the_last_of_several_roots_and_containers_restores_the_host() {
-    on_a_host(|host| {
+    on_a_host("several roots", |host| {
         // As on a host that was hardened: the switch of forwarding would set it to 1 on its way back.
         std::fs::write("/proc/sys/net/ipv4/conf/all/accept_redirects", "0").unwrap();
         std::fs::write("/proc/sys/net/ipv4/conf/up0/forwarding", "1").unwrap();
@@ -276,7 +279,7 @@ fn the_last_of_several_roots_and_containers_restores_the_host() {
 
 #[test]
 fn a_host_that_forwards_already_goes_on_forwarding() {
-    on_a_host(|host| {
+    on_a_host("a forwarding host", |host| {
         std::fs::write("/proc/sys/net/ipv4/ip_forward", "1").unwrap();
         let made = make(&request(host, "a", "one", &[]));
         // Someone else's setting of one link, meanwhile: none of rlab's business, since it switched nothing on.
@@ -288,7 +291,7 @@ fn a_host_that_forwards_already_goes_on_forwarding() {
 
 #[test]
 fn killed_at_any_point_it_leaves_a_list_that_is_enough() {
-    on_a_host(|host| {
+    on_a_host("killed at any point", |host| {
         let before = state();
         let ports: &[&str] = if program().is_some() { &["8080:80", "5353:53/udp"] } else { &[] };
         let whole = make(&request(host, "a", "one", ports)).resources.clone();
@@ -324,7 +327,7 @@ fn killed_at_any_point_it_leaves_a_list_that_is_enough() {
 
 #[test]
 fn a_published_port_is_reached_from_everywhere() {
-    on_a_host(|host| {
+    on_a_host("published ports", |host| {
         if program().is_none() {
             return;
         }
@@ -373,7 +376,7 @@ fn udp_echo(netns: &Path) {
 
 #[test]
 fn a_taken_port_is_refused_by_name_and_a_range_goes_on() {
-    on_a_host(|host| {
+    on_a_host("a taken port", |host| {
         if program().is_none() {
             return;
         }
@@ -400,7 +403,7 @@ fn a_taken_port_is_refused_by_name_and_a_range_goes_on() {
 
 #[test]
 fn behind_a_firewall_that_drops_published_ports_still_work() {
-    on_a_host(|host| {
+    on_a_host("a firewall that drops", |host| {
         if program().is_none() {
             return;
         }
@@ -420,7 +423,7 @@ fn behind_a_firewall_that_drops_published_ports_still_work() {
 
 #[test]
 fn none_is_loopback_alone_and_host_is_nothing() {
-    on_a_host(|host| {
+    on_a_host("none and host", |host| {
         let before = state();
         let none = make(&Request { mode: Mode::None, ..request(host, "a", "one", &[]) });
         let links = within(none.netns(), || run("ip -br link"));
@@ -435,7 +438,7 @@ fn none_is_loopback_alone_and_host_is_nothing() {
 
 #[test]
 fn without_nft_nothing_is_made_and_the_package_is_named() {
-    on_a_host(|host| {
+    on_a_host("no nft", |host| {
         let before = state();
         // A thread may have mounts of its own: those of the other tests stay as they are.
         sys::unshare(sys::CLONE_NEWNS, "CLONE_NEWNS").unwrap();

@@ -128,7 +128,7 @@ fn named(error: sys::Error) -> Error {
 }
 
 fn refused(call: &'static str, errno: i32) -> Error {
-    named(sys::Error { call: trace::Call::new(call), errno })
+    named(sys::Error::new(trace::Call::new(call), errno))
 }
 
 fn load(bundle: &Path) -> Result<Spec, Error> {

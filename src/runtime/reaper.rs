@@ -26,7 +26,7 @@ pub fn fork(socket: BorrowedFd<'_>) -> Outcome {
 }
 
 fn refused(errno: i32) -> super::stage::Refusal {
-    sys::Error { call: crate::trace::Call::new("signalfd4"), errno }.into()
+    sys::Error::new(crate::trace::Call::new("signalfd4"), errno).into()
 }
 
 /// Waits for whoever ends, and passes signals on, until the program itself has ended. Then all the others die with us.

@@ -8,6 +8,8 @@ mod signals;
 mod supervise;
 
 pub use crate::runtime::EnterRoot;
+/// The seccomp profiles that the runtime below knows to compile.
+pub use crate::runtime::seccomp as profiles;
 pub use signals::Signals;
 
 use crate::runtime::{self, CreateOptions};

@@ -75,7 +75,7 @@ pub fn clone3(flags: i32, spelt_flags: &str) -> Result<Cloned> {
         Err(errno) => {
             let call = describe();
             trace::call(call.clone(), Err(errno_name(errno as i32)), begun.elapsed());
-            Err(Error { call, errno: errno as i32 })
+            Err(Error::new(call, errno as i32))
         }
     }
 }
@@ -88,7 +88,7 @@ pub fn execve(program: &Path, args: &[String], env: &[String]) -> Result<Infalli
     let Err(errno) = nix::unistd::execve(&path, &argv, &envp);
     let call = execve_call(program, args, env);
     trace::call(call.clone(), Err(errno_name(errno as i32)), begun.elapsed());
-    Err(Error { call, errno: errno as i32 })
+    Err(Error::new(call, errno as i32))
 }
 
 /// The description of an execve, for the parent to tell when it has seen that it happened.
@@ -162,7 +162,7 @@ pub fn wait(pid: i32, block: bool) -> Result<Option<(i32, Ended)>> {
             }
             Ok(Some((child, ended)))
         }
-        Err(errno) => Err(Error { call: Call::new("wait4").arg("pid", pid), errno: errno as i32 }),
+        Err(errno) => Err(Error::new(Call::new("wait4").arg("pid", pid), errno as i32)),
     }
 }
 
@@ -170,8 +170,8 @@ pub fn wait(pid: i32, block: bool) -> Result<Option<(i32, Ended)>> {
 pub fn pidfd_send_signal(pidfd: BorrowedFd<'_>, pid: i32, signal: i32) -> Result<()> {
     traced(
         || Call::new("pidfd_send_signal").arg("pid", pid).arg("sig", signal_name(signal)),
-        // SAFETY: plain numbers; no siginfo is given.
         || {
+            // SAFETY: plain numbers; no siginfo is given.
             Errno::result(unsafe {
                 libc::syscall(libc::SYS_pidfd_send_signal, pidfd.as_raw_fd(), signal, std::ptr::null::<u8>(), 0)
             })

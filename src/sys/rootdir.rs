@@ -194,5 +194,5 @@ fn refused(path: &Path, flags: &str, errno: Errno) -> Error {
         .path("pathname", path)
         .arg("flags", flags.to_owned() + "|O_CLOEXEC")
         .arg("resolve", "RESOLVE_IN_ROOT|RESOLVE_NO_MAGICLINKS");
-    Error { call, errno: errno as i32 }
+    Error::new(call, errno as i32)
 }

@@ -4,7 +4,7 @@ use super::event::{Event, Kind};
 use super::stable::Stable;
 use super::view::{Block, Style, View};
 use std::fs::File;
-use std::io::{Read, Seek, Write};
+use std::io::{Read, Write};
 use std::path::Path;
 
 /// Follows a trace file and renders whole stages as they end.
@@ -39,11 +39,6 @@ impl Follower {
     pub fn finish(mut self) {
         self.pump();
         self.replay.finish();
-    }
-
-    /// Starts again at the beginning of the file.
-    pub fn rewind(&mut self) -> std::io::Result<()> {
-        self.file.rewind()
     }
 }
 

@@ -53,11 +53,6 @@ impl Stable {
         event
     }
 
-    /// The name of a process number that was seen.
-    pub fn pid(&mut self, pid: i64) -> String {
-        self.named("pid", &pid.to_string())
-    }
-
     fn fields(&mut self, fields: &mut Map<String, Value>) {
         for (name, value) in fields {
             *value = self.value(field_type(name), value);

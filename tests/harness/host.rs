@@ -204,7 +204,7 @@ fn processes() -> BTreeSet<String> {
 
 /// Runs a command that prints JSON, and gives a line for each of its entries; with `fields`, only these, by path.
 fn json_lines(program: &str, arguments: &[&str], fields: &[&str]) -> BTreeSet<String> {
-    let path = crate::need::find_program(program).unwrap_or_else(|| program.into());
+    let path = super::need::find_program(program).unwrap_or_else(|| program.into());
     let output = Command::new(path).args(arguments).output().unwrap();
     let told = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{program} {}: {told}", arguments.join(" "));

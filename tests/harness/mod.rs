@@ -4,10 +4,12 @@
 //! `RLAB_NO_SKIP=1` in the environment that is a failure.
 
 pub mod host;
+pub mod need;
 mod program;
 mod rlab;
 pub mod terminal;
 pub mod web;
 
+pub(crate) use need::need;
 pub use program::{Output, Running};
 pub use rlab::Rlab;

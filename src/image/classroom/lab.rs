@@ -188,7 +188,10 @@ mod tests {
     #[test]
     fn the_tools_run_with_nothing_but_the_image() {
         let program = std::env::current_exe().unwrap().with_file_name("../rlab");
-        crate::need::need!(root(), file(&program, "run the whole of `cargo test`"));
+        if crate::sys::geteuid() != 0 || !program.exists() {
+            crate::skip::aloud(format!("entering the lab image needs root and {}", program.display()));
+            return;
+        }
         let (archives, root) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         for layer in assemble(&program, archives.path()).unwrap().layers {
             let unpacked = Command::new("tar").arg("-xf").arg(layer.path).arg("-C").arg(root.path()).status();

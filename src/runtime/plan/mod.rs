@@ -6,7 +6,6 @@ mod mounts;
 
 pub use mounts::MountOptions;
 
-use super::capability;
 use super::create::{CreateOptions, EnterRoot};
 use super::seccomp;
 use crate::cgroup;
@@ -395,7 +394,8 @@ fn rlimit(limit: &oci_spec::runtime::PosixRlimit) -> Result<Rlimit, PlanError> {
 fn capabilities(sets: &oci_spec::runtime::LinuxCapabilities) -> Result<Capabilities, PlanError> {
     let mask = |set: &Option<oci_spec::runtime::Capabilities>| {
         let names: Vec<String> = set.iter().flatten().map(ToString::to_string).collect();
-        capability::mask(&names).ok_or_else(|| invalid("process.capabilities", &names.join(" "), "names no capability"))
+        sys::capability_mask(&names)
+            .ok_or_else(|| invalid("process.capabilities", &names.join(" "), "names no capability"))
     };
     Ok(Capabilities {
         bounding: mask(sets.bounding())?,

@@ -8,8 +8,6 @@ use std::process::{Command, Stdio};
 
 use oci_spec::runtime::LinuxSeccomp;
 
-use crate::need::skip;
-
 use super::abi::Abi;
 use super::bpf::{Instruction, RET_ERRNO};
 use super::compile::{abis, compile_for};
@@ -50,13 +48,13 @@ pub(super) fn libseccomp(profile: &LinuxSeccomp) -> Option<(BTreeSet<String>, Ve
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
-        .inspect_err(|error| skip(&format!("python3 cannot be run: {error}")))
+        .inspect_err(|error| crate::skip::aloud(format!("python3: {error}")))
         .ok()?;
     python.stdin.take().unwrap().write_all(&serde_json::to_vec(profile).unwrap()).unwrap();
     let output = python.wait_with_output().unwrap();
     let errors = String::from_utf8_lossy(&output.stderr);
     if errors.contains("cannot open shared object file") {
-        skip("there is no libseccomp.so.2: apt install libseccomp2");
+        crate::skip::aloud("no libseccomp.so.2: apt install libseccomp2");
         return None;
     }
     assert!(output.status.success(), "oracle: {errors}");
@@ -125,7 +123,7 @@ fn compare(capabilities: &[&str]) {
             decisions += 1;
         }
     }
-    assert!(decisions > 40_000, "only {decisions} decisions");
+    assert!(decisions > 40_000, "only {decisions} decisions were compared");
 }
 
 #[test]

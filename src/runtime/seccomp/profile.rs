@@ -197,7 +197,6 @@ impl TryFrom<FileConditions> for Conditions {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::need::need;
 
     fn allowed(capabilities: &[&str], kernel: (u32, u32)) -> BTreeSet<String> {
         let capabilities = capabilities.iter().map(|name| (*name).to_owned()).collect();
@@ -246,9 +245,10 @@ mod tests {
     /// be nearly the same.
     #[test]
     fn agrees_with_the_profile_of_this_machine() {
-        let path = "/usr/share/containers/seccomp.json";
-        need!(file(path, "apt install golang-github-containers-common"));
-        let bytes = std::fs::read(path).unwrap();
+        let Ok(bytes) = std::fs::read("/usr/share/containers/seccomp.json") else {
+            crate::skip::aloud("no /usr/share/containers/seccomp.json: apt install golang-github-containers-common");
+            return;
+        };
         let theirs = from_docker_json(&bytes).unwrap().resolve_for(Abi::X86_64, &BTreeSet::new(), (6, 1));
         let theirs: BTreeSet<String> =
             theirs.syscalls().iter().flatten().flat_map(|rule| rule.names().clone()).collect();

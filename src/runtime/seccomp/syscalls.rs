@@ -100,7 +100,6 @@ pub(super) fn i386_multiplexed(name: &str) -> Option<(&'static str, u64, u64)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::need::need;
 
     #[test]
     fn every_line_is_read_and_sorted() {
@@ -127,9 +126,10 @@ mod tests {
     fn numbers_agree_with_the_kernels_headers() {
         let mut compared = 0;
         for (file, abi) in [("unistd_64.h", Abi::X86_64), ("unistd_32.h", Abi::I386), ("unistd_x32.h", Abi::X32)] {
-            let path = format!("/usr/include/x86_64-linux-gnu/asm/{file}");
-            need!(file(&path, "apt install linux-libc-dev, on x86_64"));
-            let header = std::fs::read_to_string(path).unwrap();
+            let Ok(header) = std::fs::read_to_string(format!("/usr/include/x86_64-linux-gnu/asm/{file}")) else {
+                crate::skip::aloud(format!("no kernel header {file}: apt install linux-libc-dev"));
+                continue;
+            };
             for line in header.lines() {
                 let Some(definition) = line.strip_prefix("#define __NR_") else { continue };
                 let Some((name, value)) = definition.split_once(' ') else { continue };
@@ -141,6 +141,6 @@ mod tests {
                 }
             }
         }
-        assert!(compared > 1000, "only {compared} numbers compared");
+        assert!(compared == 0 || compared > 1000, "only {compared} numbers were compared");
     }
 }

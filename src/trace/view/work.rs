@@ -112,6 +112,13 @@ fn row(work: &str, fields: &Fields<'_>) -> Vec<String> {
         }
         "check" => vec![fields.text("what"), fields.digest("digest"), fields.text("verdict")],
         "layer" => vec![fields.text("name"), fields.digest("diff_id"), layer_size(fields), fields.text("verdict")],
+        "filter" => vec![format!(
+            "{} instructions: {} calls pass, {} depend on their arguments, the rest gets {}",
+            fields.text("instructions"),
+            fields.text("allowed"),
+            fields.text("conditional"),
+            fields.text("default")
+        )],
         "rules" => vec![fields.text("rule")],
         "port_proxy" => vec![format!("process {}: {}", fields.text("pid"), fields.text("command"))],
         _ => vec![
