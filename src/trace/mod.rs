@@ -19,7 +19,7 @@ pub use follow::{Follower, Replay};
 pub use probe::{Probe, observe};
 pub use schema::json_schema;
 pub use sink::{
-    acting, become_actor, call, change, current_stage, enabled, finish, leave, note, open, resume, silence, skip,
+    acting, become_actor, call, change, current_stage, descriptor, enabled, finish, leave, note, open, resume, silence, skip,
     stage, witnessed, work,
 };
 pub use stage::Stage;
