@@ -48,12 +48,13 @@ fn kernel_filesystems(order: &Order<'_>) -> Vec<Value> {
     if !options.private_user {
         mounts.push(mount("/sys/fs/cgroup", "cgroup", &["nosuid", "noexec", "nodev", ro]));
     }
+    // The kernel shows the queues of the IPC namespace that the mount is made in, so this is right for the host's as well,
+    // even where the host itself has not mounted them.
+    mounts.push(mount("/dev/mqueue", "mqueue", &["nosuid", "noexec", "nodev"]));
     if options.host_ipc {
-        // Shared memory and message queues are the host's: so must be the filesystems that show them.
-        mounts.push(bind("/dev/mqueue", "/dev/mqueue", &["rbind", "rprivate"]));
+        // Shared memory is the host's: so must be the filesystem that holds it.
         mounts.push(bind("/dev/shm", "/dev/shm", &["rbind", "rprivate"]));
     } else {
-        mounts.push(mount("/dev/mqueue", "mqueue", &["nosuid", "noexec", "nodev"]));
         let size = format!("size={}", options.shm_bytes);
         mounts.push(mount("/dev/shm", "tmpfs", &["nosuid", "noexec", "nodev", "mode=1777", &size]));
     }
