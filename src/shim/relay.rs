@@ -143,7 +143,7 @@ impl Output {
     fn turn(&self) -> bool {
         let mut buffer = [0; CHUNK];
         match sys::read(&self.from, &mut buffer) {
-            // EIO: the last process that had this terminal open is gone, see pty(7).
+            // EIO: the last process that had this terminal open is gone.
             Ok(0) | Err(sys::Errno::EIO) => false,
             Ok(length) => write_all(self.to_stderr, &buffer[..length]),
             Err(sys::Errno::EAGAIN | sys::Errno::EINTR) => true,
