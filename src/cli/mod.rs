@@ -1,12 +1,17 @@
 //! The command line: one file a command. Only here is anything printed.
 
 mod explain;
+mod image;
+mod images;
 mod progress;
+mod pull;
 mod rm;
 mod run;
 mod settings;
+mod table;
 mod trace;
 mod ui;
+mod units;
 mod values;
 
 use crate::{engine, lab, network};
@@ -35,6 +40,13 @@ struct Cli {
 enum Command {
     /// Run a program in a new container
     Run(Box<run::Args>),
+    /// Fetch an image
+    Pull(pull::Args),
+    /// List images
+    Images(images::Args),
+    /// Look at images, or take them away
+    #[command(subcommand)]
+    Image(image::Args),
     /// Tell the story of an earlier run again
     Explain(explain::Args),
     /// Remove what is kept of a container that has ended
@@ -73,6 +85,9 @@ pub fn main(argv: Vec<OsString>) -> ExitCode {
     let mut context = Context { home: engine::Home::new(cli.root.as_deref()), config: cli.config, ui: Ui::new() };
     let result = match cli.command {
         Command::Run(args) => run::run(*args, &mut context),
+        Command::Pull(args) => pull::run(&args, &mut context),
+        Command::Images(args) => images::run(&args, &mut context),
+        Command::Image(args) => image::run(&args, &mut context),
         Command::Explain(args) => explain::run(&args, &mut context),
         Command::Rm(args) => rm::run(&args, &mut context),
         Command::Trace(args) => trace::run(&args, &mut context),
@@ -89,6 +104,9 @@ pub enum Failure {
     /// The engine's.
     #[error("{0}")]
     Engine(#[from] engine::Error),
+    /// An image's name.
+    #[error("{0}")]
+    Image(#[from] crate::image::Error),
     /// The settings'.
     #[error("{0}")]
     Config(#[from] engine::config::Error),
@@ -129,6 +147,7 @@ impl Failure {
     pub fn hint(&self) -> Option<String> {
         match self {
             Failure::Engine(error) => error.hint(),
+            Failure::Image(error) => error.hint(),
             Failure::Config(error) => error.hint(),
             Failure::Registry(error) => error.hint(),
             Failure::Flag { .. } => Some("rlab run --help".to_owned()),

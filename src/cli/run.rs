@@ -1,12 +1,13 @@
 //! `rlab run`: Docker's flags, and those that tell the story.
 
 use super::explain::ViewName;
-use super::progress::Quiet;
+use super::progress::{Bars, Quiet};
 use super::settings::{self, RegistryArgs};
 use super::values::{self, SecurityOpt};
 use super::{Context, Failure, Ui};
 use crate::engine::options::{PullPolicy, RunOptions, Seccomp};
 use crate::engine::{self, Sources, Telling};
+use crate::image::progress::Progress;
 use crate::network::{self, Dns, Mode};
 use crate::trace::{Replay, View};
 use clap::{ArgAction, Args as ClapArgs, ValueEnum};
@@ -185,17 +186,21 @@ enum Network {
 pub fn run(args: Args, context: &mut Context) -> Result<u8, Failure> {
     let (config, client, platform) = settings::load(&args.registry, context)?;
     let telling = telling(&args, context)?;
+    let explains = args.explain.is_some();
     let home = context.home.clone();
     let options = options(args)?;
     let ui = RefCell::new(&mut context.ui);
     let announce = |line: &str| ui.borrow_mut().status(line);
+    // The story tells of each blob and layer itself; bars would run through it.
+    let bars = Bars::new();
+    let progress: &dyn Progress = if explains { &Quiet } else { &bars };
     let sources = Sources {
         config: &config,
         client: &client,
         root: &home.root,
         platform,
         policy: options.pull,
-        progress: &Quiet,
+        progress,
         announce: &announce,
     };
     Ok(engine::run(&home, &options, &sources, telling)?)

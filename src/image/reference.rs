@@ -79,7 +79,7 @@ impl Error {
     /// What the user could do next.
     pub fn hint(&self) -> Option<String> {
         Some(match self {
-            Self::Uppercase(text) => format!("try {}", lower_repository(text)),
+            Self::Uppercase(text) => lower_repository(text),
             Self::BadTag { .. } => {
                 "a tag is up to 128 letters, digits, _, . or -, and begins with a letter, digit or _".to_owned()
             }
@@ -330,7 +330,7 @@ mod tests {
         assert_eq!(error(""), Error::Empty(String::new()));
         assert_eq!(error(":tag"), Error::Empty(":tag".into()));
         assert_eq!(error("NGINX"), Error::Uppercase("NGINX".into()));
-        assert_eq!(error("me/App:V1").hint().unwrap(), "try me/app:V1");
+        assert_eq!(error("me/App:V1").hint().unwrap(), "me/app:V1");
         assert!(matches!(error("a//b"), Error::BadRepository { part, .. } if part.is_empty()));
         assert!(matches!(error("a..b"), Error::BadRepository { .. }));
         assert!(matches!(error("a___b"), Error::BadRepository { .. }));

@@ -56,16 +56,6 @@ impl Resolved {
             None => Provenance::Registry { host },
         }
     }
-
-    /// What the registry calls what the name led to.
-    pub fn target(&self) -> &Digest {
-        &self.index.as_ref().unwrap_or(&self.manifest).descriptor.digest
-    }
-
-    /// Bytes of all blobs, had none of them been here.
-    pub fn total_bytes(&self) -> u64 {
-        self.config.size_bytes + self.layers.iter().map(|layer| layer.size_bytes).sum::<u64>()
-    }
 }
 
 /// Asks the hosts of a name in order, mirrors first, until one has it.

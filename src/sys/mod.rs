@@ -65,7 +65,8 @@ impl Error {
 impl std::fmt::Display for Error {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let (name, text) = (errno_name(self.errno), errno_text(self.errno));
-        write!(f, "{} = {name} ({text})", trace::call_line(&self.call))
+        let man = trace::man_page(&self.call.name);
+        write!(f, "{} = {name} ({text}); see {man}", trace::call_line(&self.call))
     }
 }
 

@@ -74,6 +74,12 @@ impl Replay {
             Some(stable) => stable.mask(event),
             None => event,
         };
+        // Of a change that only its numbers told of nothing is left, and whether there was one differs between runs.
+        if let Kind::Change { before, after, .. } = &event.kind
+            && before == after
+        {
+            return;
+        }
         self.each(|output| output.view.line(&event, &output.style));
         let (stage, left) = (event.stage.clone(), matches!(event.kind, Kind::Leave { .. }));
         match self.open.iter_mut().rfind(|block| block.stage == stage) {

@@ -71,7 +71,8 @@ mod tests {
 
     #[test]
     fn every_stage_has_its_texts() {
-        let missing: Vec<&str> = Stage::ALL.iter().map(|stage| stage.id()).filter(|id| english().stage(id).is_none()).collect();
+        let missing: Vec<&str> =
+            Stage::ALL.iter().map(|stage| stage.id()).filter(|id| english().stage(id).is_none()).collect();
         assert_eq!(missing, Vec::<&str>::new());
     }
 

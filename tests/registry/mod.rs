@@ -1,6 +1,8 @@
 //! A real registry on loopback: Debian's docker-registry on a free port, filled by skopeo, killed when dropped.
 //!
 //! Kept free of rlab's own code, so that the unit tests beside the client and the tests that drive the binary share it.
+#![allow(dead_code, reason = "each of the two uses its own part")]
+#![allow(clippy::disallowed_macros, reason = "a test that is skipped says so aloud")]
 
 use std::fs;
 use std::net::{SocketAddr, TcpListener, TcpStream};

@@ -18,7 +18,7 @@ use std::time::Duration;
 
 pub use credentials::Logins;
 pub use endpoint::{Endpoint, Hosts};
-pub use error::{Error, Unreached};
+pub use error::Error;
 pub use transport::{Answer, Exchange};
 
 use auth::Door;
@@ -192,7 +192,14 @@ impl Client {
         match answer.status {
             401 => Error::Unauthorized { sent: self.door.has_login(&host), host, repository },
             403 => Error::Denied { host, repository, message: message(answer) },
-            404 => Error::NotFound { what: format!("{repository} {path}"), host },
+            404 => {
+                let what = match path.split_once('/') {
+                    Some(("manifests", tag)) if !tag.contains(':') => format!("{repository}:{tag}"),
+                    Some(("manifests", digest)) => format!("{repository}@{digest}"),
+                    _ => format!("{path} of {repository}"),
+                };
+                Error::NotFound { what, host }
+            }
             _ => refused(answer, &host, url),
         }
     }

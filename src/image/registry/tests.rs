@@ -125,7 +125,7 @@ fn refusals_are_told_apart_and_in_the_registrys_words() {
     let client = Client::new(Settings::default()).unwrap();
     let error = || client.get(&source(&address), "manifests/1", &[]).err().unwrap();
     assert!(matches!(error(), Error::Denied { message, .. } if message == "not [31myou"));
-    assert!(matches!(error(), Error::NotFound { what, .. } if what == "lab/a manifests/1"));
+    assert!(matches!(error(), Error::NotFound { what, .. } if what == "lab/a:1"));
     assert!(matches!(error(), Error::Refused { status: 418, .. }));
 }
 

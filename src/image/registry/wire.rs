@@ -41,7 +41,8 @@ impl Wire {
             ureq::Error::ConnectProxyFailed(text) => Wire::Unreached(Unreached::Proxy(text)),
             ureq::Error::ConnectionFailed => Wire::Unreached(Unreached::Refused),
             ureq::Error::Io(error) => classify_io(&error, limit),
-            ureq::Error::Rustls(error) => Wire::Tls(error.to_string()),
+            // The rest of the sentence lists every name of the certificate.
+            ureq::Error::Rustls(error) => Wire::Tls(first_clause(&error.to_string())),
             ureq::Error::Tls(text) => Wire::Tls(text.to_owned()),
             ureq::Error::Protocol(_) => Wire::Protocol("the answer is not HTTP"),
             other => Wire::Broken(other.to_string()),
@@ -69,7 +70,11 @@ fn classify_io(error: &io::Error, limit: Duration) -> Wire {
         | io::ErrorKind::AddrNotAvailable => Wire::Unreached(Unreached::NoRoute),
         io::ErrorKind::TimedOut => Wire::Unreached(Unreached::TimedOut(limit)),
         // rustls reports a certificate it does not accept, or a peer that speaks no TLS, as invalid data.
-        io::ErrorKind::InvalidData => Wire::Tls(error.to_string()),
+        io::ErrorKind::InvalidData => Wire::Tls(first_clause(&error.to_string())),
         _ => Wire::Broken(error.to_string()),
     }
+}
+
+fn first_clause(text: &str) -> String {
+    text.split(';').next().unwrap_or(text).to_owned()
 }

@@ -1,4 +1,5 @@
 //! Archives made on the spot, and what becomes of them.
+#![allow(clippy::disallowed_macros, reason = "a test that is skipped says so aloud")]
 
 use std::fs::{self, File};
 use std::io::{Seek, Write};
@@ -181,10 +182,11 @@ fn a_directory_swapped_for_a_link_between_entries_is_looked_up_anew() {
 #[test]
 fn a_linked_parent_inside_the_layer_is_followed() {
     needs_root!();
-    let tar = Tar::default().dir("usr/").dir("usr/bin/").symlink("bin", "/usr/bin").file("bin/sh", "shell");
+    // No host has such a folder: were the link followed to the host's root, nothing of the host's could be hit.
+    let tar = Tar::default().dir("layer/").dir("layer/bin/").symlink("bin", "/layer/bin").file("bin/tool", "x");
     let (dir, result) = unpack(tar);
     result.unwrap();
-    assert_eq!(fs::read_to_string(dir.path().join("usr/bin/sh")).unwrap(), "shell");
+    assert_eq!(fs::read_to_string(dir.path().join("layer/bin/tool")).unwrap(), "x");
 }
 
 #[test]

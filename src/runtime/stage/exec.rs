@@ -26,6 +26,7 @@ pub fn prepare(plan: &Plan) -> Outcome<PathBuf> {
     // Descriptors of rlab's must not live on in the program. All are close-on-exec by themselves; this closes those that
     // came from whoever started rlab.
     sys::close_range_cloexec(3)?;
+    sys::mount::umask(plan.umask)?;
     Ok(program)
 }
 
@@ -38,7 +39,6 @@ pub fn wait_for_start(fifo: &OwnedFd) -> Outcome {
 
 /// execve(2). It comes back only when it failed.
 pub fn execve(plan: &Plan, program: &Path) -> Outcome<Infallible> {
-    sys::mount::umask(plan.umask)?;
     let _default_already = sys::reset_signals();
     sys::execve(program, &plan.args, &plan.env).map_err(|error| not_runnable(program, &error))
 }

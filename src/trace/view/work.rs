@@ -15,7 +15,9 @@ const RULES: usize = 4;
 pub fn rows(events: &[Event], style: &Style) -> String {
     let mut tables: Vec<(&str, Vec<Vec<String>>)> = Vec::new();
     for event in events {
-        if let Kind::Work { work, with } = &event.kind {
+        if let Kind::Work { work, with } = &event.kind
+            && work != "home"
+        {
             let row = row(work, &Fields { with, stable: style.stable });
             match tables.last_mut() {
                 Some((name, rows)) if *name == work.as_ref() => rows.push(row),
