@@ -30,7 +30,7 @@ impl Place {
         &self.inside
     }
 
-    /// The name under which calls that take only paths reach the descriptor, see proc_pid_fd(5).
+    /// The name under which calls that take only paths reach the descriptor, see proc(5).
     pub fn proc_path(&self) -> PathBuf {
         PathBuf::from(format!("/proc/self/fd/{}", self.fd.as_raw_fd()))
     }
