@@ -13,4 +13,8 @@ mod shim;
 mod sys;
 mod trace;
 
+#[cfg(test)]
+#[path = "../tests/skip.rs"]
+mod skip;
+
 pub use cli::main;

@@ -1,6 +1,15 @@
 //! Every integration test, in one binary: the crate is linked once, and tests that need the machine alone can wait for
 //! one another.
+#![expect(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    unsafe_code,
+    reason = "a test is outside the container: it signals, opens terminals and tidies up by the kernel's own calls"
+)]
 
+mod harness;
+mod house;
 mod images;
 mod registry;
+mod skip;
 mod tidy;

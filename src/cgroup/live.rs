@@ -17,8 +17,7 @@ fn layout() -> Option<Layout> {
 }
 
 fn skip(why: &str) {
-    let mut stderr = std::io::stderr();
-    stderr.write_all(format!("skipped: {why}: no cgroups can be made\n").as_bytes()).unwrap();
+    crate::skip::aloud(format!("no cgroups can be made: {why}"));
 }
 
 fn planned(name: &str, resources: Value, layout: &Layout) -> Plan {

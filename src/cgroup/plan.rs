@@ -105,12 +105,7 @@ impl Plan {
         }
         if let Some(network) = resources.network() {
             for write in v1::network(network) {
-                self.add(
-                    layout,
-                    [&write.controller().to_owned(); 2],
-                    || Ok(vec![write.clone()]),
-                    || Ok(vec![write.clone()]),
-                )?;
+                self.add(layout, [write.controller(); 2], || Ok(vec![write.clone()]), || Ok(vec![write.clone()]))?;
             }
         }
         if let Some(rdma) = resources.rdma() {

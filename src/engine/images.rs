@@ -45,9 +45,11 @@ pub fn obtain(store: &Store, reference: &Reference, sources: &Sources<'_>) -> Re
     let found = match (here, sources.policy) {
         // The lab image is rlab's own: no registry is asked, and after an update of rlab it is packed anew.
         (here, _) if built_in(reference) && here.as_ref().is_none_or(is_built_in) => {
-            drop(lease); // what is made here takes a hold of its own on the store
-            let record = stand_in(store, reference, sources, "built_in")?;
-            return unpack(&store.lease()?, record, sources);
+            trace::stage(Stage::Resolve, || {
+                trace::note("built_in", || json!({"image": reference.familiar()}));
+                Ok::<_, Error>(())
+            })?;
+            stand_in(store, reference, sources)
         }
         (Some(record), PullPolicy::Missing | PullPolicy::Never) => from_store(record),
         (None, PullPolicy::Never) => return Err(Error::NotHere(reference.familiar())),
@@ -100,7 +102,12 @@ fn from_registry(
         let resolved = resolve::resolve(sources.client, reference, &sources.platform);
         match &resolved {
             Ok(resolved) => tell_resolved(resolved),
-            Err(_) => tell_exchanges(&sources.client.take_exchanges()),
+            Err(error) => {
+                tell_exchanges(&sources.client.take_exchanges());
+                if error.is_unreachable() && sources.config.classroom.fallback {
+                    trace::note("registry_unreachable", || json!({"image": reference.familiar()}));
+                }
+            }
         }
         resolved
     });
@@ -108,7 +115,7 @@ fn from_registry(
         Err(error) if error.is_unreachable() && sources.config.classroom.fallback => {
             let Some(source) = classroom::source(reference) else { return Err(error.into()) };
             (sources.announce)(&format!("{error}; taking {} instead", source.describe()));
-            return stand_in(store, reference, sources, "registry_unreachable");
+            return stand_in(store, reference, sources);
         }
         other => other?,
     };
@@ -137,14 +144,8 @@ fn from_registry(
 }
 
 /// A classroom image: made here, by the same store's rules, and marked with where it came from.
-fn stand_in(
-    store: &Store,
-    reference: &Reference,
-    sources: &Sources<'_>,
-    why: &'static str,
-) -> Result<ImageRecord, Error> {
+fn stand_in(store: &Store, reference: &Reference, sources: &Sources<'_>) -> Result<ImageRecord, Error> {
     let record = trace::stage(Stage::Pull, || {
-        trace::note(why, || json!({"image": reference.familiar()}));
         let source = classroom::source(reference).ok_or_else(|| Error::NotHere(reference.familiar()))?;
         let record = classroom::provide(store, sources.root, reference, source, sources.announce)?;
         for (at, layer) in record.layers.iter().enumerate() {

@@ -16,7 +16,6 @@ mod user;
 pub use error::Error;
 pub use home::Home;
 pub use images::{Sources, obtain};
-pub use options::RunOptions;
 pub use run::{Telling, run, trace_path};
 pub use sweep::{in_use, sweep};
 

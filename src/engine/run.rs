@@ -7,7 +7,7 @@ use super::images::{Sources, obtain};
 use super::journal::Made;
 use super::options::RunOptions;
 use super::spec::{Order, spec};
-use super::user::{User, resolve as resolve_user};
+use super::user::resolve as resolve_user;
 use super::{snapshot, sweep};
 use crate::image::config::ExecConfig;
 use crate::image::reference::Reference;
@@ -38,7 +38,7 @@ pub fn run(home: &Home, options: &RunOptions, sources: &Sources<'_>, telling: Te
     let mut container = Container::new(home, record(options)?)?;
     let told = telling.replay.is_some();
     if let Some(replay) = telling.replay {
-        listen(&container, replay)?;
+        listen(home, &container, replay)?;
     }
     let result = live(home, options, sources, &reference, &store, &mut container);
     let undone = tear_down(container, options, told, &result);
@@ -68,8 +68,7 @@ fn live(
     let hostname = hostname(options, container);
     let network = trace::stage(Stage::Network, || connect(home, options, container, &hostname))?;
     go_on(&mut signals)?;
-    let user =
-        trace::stage(Stage::Bundle, || bundle(options, container, &config, &args, &rootfs, &hostname, &network))?;
+    trace::stage(Stage::Bundle, || bundle(options, container, &config, &args, &rootfs, &hostname, &network))?;
     go_on(&mut signals)?;
     container.will_make(&Made::Runtime)?;
     let task = Task {
@@ -80,7 +79,6 @@ fn live(
         init: options.init,
         interactive: options.interactive,
         terminal: options.terminal,
-        owner: (user.uid, user.gid),
         running: running(&args, &network),
     };
     Ok(shim::run(&task, &mut signals)?)
@@ -116,11 +114,13 @@ fn keep_record(container: &mut Container, image: &ImageRecord, args: &[String]) 
 }
 
 /// Opens the trace: append-only and close-on-exec, before any other process exists.
-fn listen(container: &Container, replay: Replay) -> Result<(), Error> {
+fn listen(home: &Home, container: &Container, replay: Replay) -> Result<(), Error> {
     let path = trace_path(&container.dir);
     let trace_file = OpenOptions::new().create(true).append(true).open(&path).map_err(file(&path))?;
     let follower = Follower::open(&path, replay).map_err(file(&path))?;
     trace::open(trace_file, sys::shared_counter(), Some(follower));
+    // A reader of the trace, in stable mode above all, has to know which part of a path is a matter of this rlab's place.
+    trace::work("home", || json!({"root": home.root, "run": home.run}));
     Ok(())
 }
 
@@ -171,7 +171,7 @@ fn connect(home: &Home, options: &RunOptions, container: &mut Container, hostnam
     Ok(network::create(&request, &mut |resource| journal.record(&Made::Network(resource)))?)
 }
 
-/// Writes config.json and the files that go over /etc. Gives the user that the program runs as.
+/// Writes config.json and the files that go over /etc.
 fn bundle(
     options: &RunOptions,
     container: &Container,
@@ -180,7 +180,7 @@ fn bundle(
     rootfs: &Path,
     hostname: &str,
     network: &Attached,
-) -> Result<User, Error> {
+) -> Result<(), Error> {
     let tree = RootDir::open(rootfs).map_err(super::error::refused("bundle"))?;
     let user = resolve_user(options.user.as_deref().unwrap_or(&config.user), &tree)?;
     let files = [("resolv.conf", &network.resolv_conf), ("hosts", &network.hosts), ("hostname", &network.hostname)];
@@ -217,7 +217,7 @@ fn bundle(
             || json!({"paths": config.volumes.keys().cloned().collect::<Vec<_>>().join(", ")}),
         );
     }
-    Ok(user)
+    Ok(())
 }
 
 /// As Docker's -v: a source that isn't there becomes an empty directory.

@@ -29,7 +29,7 @@ const PROGRAMS: [&str; 6] = ["docker-registry", "skopeo", "umoci", "htpasswd", "
 macro_rules! needs_registry {
     () => {
         if !crate::sys::tree::is_root() {
-            eprintln!("skipped: building and unpacking images needs root");
+            crate::skip::aloud("building and unpacking images needs root");
             return;
         }
         if missing(&PROGRAMS) {

@@ -23,18 +23,11 @@ pub struct ExtraHost {
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ExtraHostError {
     /// No name, or no address.
-    #[error("{0:?} is not a name and an address")]
+    #[error("{0:?} is not a name and an address: write NAME:IP, or NAME:host-gateway for the host itself")]
     Shape(String),
     /// Not an address.
     #[error("{0:?} is not an IP address")]
     NotAnAddress(String),
-}
-
-impl ExtraHostError {
-    /// What to write instead.
-    pub fn hint(&self) -> Option<String> {
-        Some("write NAME:IP, such as --add-host db:192.0.2.9, or NAME:host-gateway for the host itself".to_owned())
-    }
 }
 
 /// Reads one `--add-host`: `NAME:IP` or `NAME=IP`, where `host-gateway` may stand for the address.

@@ -3,6 +3,8 @@
 //! The engine asks for a network before there is a process; what it gets is the path of a network namespace that the
 //! runtime joins. Everything that is made is handed to the undo list first, so that a rlab that is killed at any
 //! point leaves a list that is complete.
+//!
+//! The bridge speaks IPv4 only; a published port is listened on over IPv6, too, and served by the proxy.
 
 mod bridge;
 mod error;
@@ -21,8 +23,8 @@ mod subnet;
 mod tests;
 
 pub use error::{Error, Result};
-pub use hosts::{ExtraHost, ExtraHostError, parse_extra_host};
-pub use ports::{PortError, Protocol, PublishedPort, parse as parse_published};
+pub use hosts::{ExtraHost, parse_extra_host};
+pub use ports::{Protocol, PublishedPort, parse as parse_published};
 pub use proxy::{COMMAND as PROXY_COMMAND, proxy_main};
 pub use resolv::{Dns, Source as DnsSource};
 pub use resource::Resource;

@@ -5,7 +5,7 @@
 
 use super::error::Result;
 use super::probe;
-use super::subnet::{Subnet, mac_of};
+use super::subnet::Subnet;
 use crate::sys::{self, Errno, netlink::Netlink, netns};
 use std::net::Ipv4Addr;
 use std::path::Path;
@@ -69,11 +69,6 @@ pub fn configure(path: &Path, ip: Ipv4Addr, subnet: Subnet) -> Result<()> {
         before.tell(&probe::Snapshot::read(&[(INSIDE, INSIDE)]));
         Ok(())
     })
-}
-
-/// The container's Ethernet address.
-pub fn mac(ip: Ipv4Addr) -> [u8; 6] {
-    mac_of(ip)
 }
 
 /// Switches IPv6 off on a link; a kernel without IPv6 has nothing to switch.

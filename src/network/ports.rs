@@ -40,7 +40,7 @@ pub struct PublishedPort {
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PortError {
     /// Nothing stands where the container's port belongs.
-    #[error("{0:?} names no port of the container")]
+    #[error("{0:?} names no port of the container: write HOST:CONTAINER, such as 8080:80")]
     NoContainerPort(String),
     /// Not a number between 1 and 65535.
     #[error("{0:?} is not a port, which is a number from 1 to 65535")]
@@ -49,25 +49,14 @@ pub enum PortError {
     #[error("{0:?} ends before it begins")]
     Backwards(String),
     /// Two ranges of different lengths.
-    #[error("{0:?} has not as many ports on the host as in the container")]
+    #[error("{0:?} has not as many ports on the host as in the container, such as 8080-8081:80-81 has")]
     Unequal(String),
     /// Not an address.
     #[error("{0:?} is not an IP address of this host; an IPv6 address goes in brackets")]
     NotAnAddress(String),
     /// Another protocol than those two.
-    #[error("{0:?} is not a protocol that can be published")]
+    #[error("{0:?} is not a protocol that can be published: tcp and udp are")]
     Protocol(String),
-}
-
-impl PortError {
-    /// What to write instead.
-    pub fn hint(&self) -> Option<String> {
-        Some(match self {
-            PortError::Unequal(_) => "give ranges of equal length, such as -p 8080-8081:80-81".to_owned(),
-            PortError::Protocol(_) => "publish tcp or udp, such as -p 53:53/udp".to_owned(),
-            _ => "write HOST:CONTAINER, such as -p 8080:80, or with an address: -p 127.0.0.1:8080:80".to_owned(),
-        })
-    }
 }
 
 /// Reads one `-p`. A range gives one entry a port.

@@ -29,7 +29,7 @@ impl Drop for Host {
 /// Runs a test on a fresh host, in a thread of its own so that the harness stays where it is.
 fn on_a_host(name: &str, test: fn(&Host)) {
     if sys::geteuid() != 0 {
-        eprintln!("skipped {name}: making network namespaces needs root");
+        crate::skip::aloud(format!("{name}: making network namespaces needs root"));
         return;
     }
     let done = std::thread::spawn(move || {
@@ -116,7 +116,7 @@ fn program() -> Option<PathBuf> {
     let answers =
         Command::new(&program).args(["port-proxy", "nonsense"]).status().is_ok_and(|status| status.code() == Some(125));
     if !answers {
-        eprintln!("skipped published ports: {} is not built yet", program.display());
+        crate::skip::aloud(format!("{} is not built yet", program.display()));
     }
     answers.then_some(program)
 }

@@ -3,7 +3,7 @@
 //! Nothing here knows of images, names or networks. A caller hands over an id, a directory with `config.json`, and gets a
 //! process that waits at the threshold of its program ([`create`]), then is let over it ([`start`]).
 
-mod capability;
+mod command;
 mod create;
 mod delete;
 mod error;
@@ -17,10 +17,7 @@ mod start;
 mod state;
 mod sync;
 
-pub use capability::{ALL as ALL_CAPABILITIES, number as capability_number};
 pub use create::{CreateOptions, Created, EnterRoot, Stdio, create};
 pub use delete::delete;
 pub use error::Error;
-pub use plan::PlanError;
 pub use start::start;
-pub use state::{RuntimeState, start_time};

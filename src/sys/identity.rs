@@ -71,8 +71,8 @@ pub fn set_no_new_privs() -> Result<()> {
 pub fn drop_bounding(capability: u32, name: &str) -> Result<()> {
     traced(
         || Call::new("prctl").arg("op", "PR_CAPBSET_DROP").arg("arg", name),
-        // SAFETY: plain numbers.
         || {
+            // SAFETY: plain numbers.
             Errno::result(unsafe { libc::prctl(libc::PR_CAPBSET_DROP, libc::c_ulong::from(capability), 0, 0, 0) })
                 .map(drop)
         },
@@ -83,8 +83,8 @@ pub fn drop_bounding(capability: u32, name: &str) -> Result<()> {
 pub fn raise_ambient(capability: u32, name: &str) -> Result<()> {
     traced(
         || Call::new("prctl").arg("op", "PR_CAP_AMBIENT").arg("arg", format!("PR_CAP_AMBIENT_RAISE, {name}")),
-        // SAFETY: plain numbers.
         || {
+            // SAFETY: plain numbers.
             Errno::result(unsafe {
                 let (op, raise) = (libc::PR_CAP_AMBIENT, libc::PR_CAP_AMBIENT_RAISE as libc::c_ulong);
                 libc::prctl(op, raise, libc::c_ulong::from(capability), 0, 0)
@@ -179,9 +179,9 @@ pub fn seccomp(program: &[Instruction], flags: u32, spelt_flags: &str) -> Result
                 .arg("flags", spelt_flags)
                 .arg("instructions", program.len())
         },
-        // SAFETY: the program and the structure that points to it live across the call; the kernel copies and checks it.
         || {
             let op = libc::SECCOMP_SET_MODE_FILTER;
+            // SAFETY: the program and the structure that points to it live across the call; the kernel copies and checks it.
             Errno::result(unsafe { libc::syscall(libc::SYS_seccomp, op, flags, &raw const filter) }).map(drop)
         },
     )

@@ -10,6 +10,7 @@
 )]
 
 mod bpf;
+mod capability;
 mod errno;
 mod files;
 pub mod flock;
@@ -28,6 +29,7 @@ pub mod tool;
 pub mod tree;
 
 pub use bpf::*;
+pub use capability::{CAPABILITIES, capability_mask, capability_number};
 pub use errno::{Errno, errno_name, errno_text};
 pub use files::*;
 pub use identity::*;
@@ -44,8 +46,8 @@ use std::time::Instant;
 /// A refusal by the kernel: which call it was, with its arguments, and the errno.
 #[derive(Clone, Debug, Serialize, Deserialize, PartialEq)]
 pub struct Error {
-    /// What was asked.
-    pub call: Call,
+    /// What was asked. Boxed, because it is large and errors are rare.
+    pub call: Box<Call>,
     /// The number of the error, see errno(3).
     pub errno: i32,
 }
@@ -53,10 +55,18 @@ pub struct Error {
 /// What a function of this module gives back.
 pub type Result<T> = std::result::Result<T, Error>;
 
+impl Error {
+    /// The refusal of a call.
+    pub fn new(call: Call, errno: i32) -> Error {
+        Error { call: Box::new(call), errno }
+    }
+}
+
 impl std::fmt::Display for Error {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let (name, text) = (errno_name(self.errno), errno_text(self.errno));
-        write!(f, "{} = {name} ({text})", trace::call_line(&self.call))
+        let man = trace::man_page(&self.call.name);
+        write!(f, "{} = {name} ({text}); see {man}", trace::call_line(&self.call))
     }
 }
 
@@ -106,7 +116,7 @@ pub(crate) fn traced<T: Returned>(
     perform: impl FnOnce() -> nix::Result<T>,
 ) -> Result<T> {
     if !trace::enabled() {
-        return perform().map_err(|errno| Error { call: describe(), errno: errno as i32 });
+        return perform().map_err(|errno| Error::new(describe(), errno as i32));
     }
     let begun = Instant::now();
     let result = perform();
@@ -119,7 +129,7 @@ pub(crate) fn traced<T: Returned>(
         }
         Err(errno) => {
             trace::call(call.clone(), Err(errno_name(errno as i32)), took);
-            Err(Error { call, errno: errno as i32 })
+            Err(Error::new(call, errno as i32))
         }
     }
 }

@@ -44,12 +44,14 @@ impl Netlink {
             socket.set_cap_ack(true)?;
             Ok(socket)
         };
-        let socket = open().map_err(|error| super::Error {
-            call: Call::new("socket")
-                .arg("domain", "AF_NETLINK")
-                .arg("type", "SOCK_DGRAM")
-                .arg("protocol", "NETLINK_ROUTE"),
-            errno: error.raw_os_error().unwrap_or(Errno::EIO as i32),
+        let socket = open().map_err(|error| {
+            crate::sys::Error::new(
+                Call::new("socket")
+                    .arg("domain", "AF_NETLINK")
+                    .arg("type", "SOCK_DGRAM")
+                    .arg("protocol", "NETLINK_ROUTE"),
+                error.raw_os_error().unwrap_or(Errno::EIO as i32),
+            )
         })?;
         Ok(Netlink { socket, sequence: Cell::new(0) })
     }
@@ -222,7 +224,7 @@ mod tests {
     #[test]
     fn a_refusal_comes_with_the_kernels_own_words() {
         if crate::sys::geteuid() != 0 {
-            eprintln!("skipped a refusal by the kernel: making a network namespace needs root");
+            crate::skip::aloud("making a network namespace needs root");
             return;
         }
         let error = std::thread::spawn(|| {

@@ -31,7 +31,7 @@ impl NetworkNamespace {
         let call =
             || Call::new("openat").arg("dirfd", "AT_FDCWD").path("pathname", path).arg("flags", "O_RDONLY|O_CLOEXEC");
         let fd = open(path, OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty())
-            .map_err(|errno| Error { call: call(), errno: errno as i32 })?;
+            .map_err(|errno| Error::new(call(), errno as i32))?;
         // A pinned one is known by its file's path, the caller's own by its number: `net:[4026531840]`.
         let link = std::fs::read_link(format!("/proc/self/fd/{}", fd.as_raw_fd()));
         let path = link.unwrap_or_else(|_| path.to_owned()).to_string_lossy().into_owned();
@@ -49,7 +49,7 @@ impl NetworkNamespace {
     /// The number by which the kernel names it, as in `net:[4026531840]`.
     pub fn inode(&self) -> Result<u64> {
         let call = || Call::new("fstat").arg("fd", self.path.as_str());
-        let stat = nix::sys::stat::fstat(&self.fd).map_err(|errno| Error { call: call(), errno: errno as i32 })?;
+        let stat = nix::sys::stat::fstat(&self.fd).map_err(|errno| Error::new(call(), errno as i32))?;
         Ok(stat.st_ino)
     }
 }

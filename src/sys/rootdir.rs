@@ -10,7 +10,7 @@ use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, OFlag, OpenHow, ResolveFlag, openat2};
 use nix::sys::stat::{Mode, SFlag, fchmodat, fstat, makedev, mkdirat, mknodat};
 use nix::unistd::{symlinkat, unlinkat};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::{Component, Path, PathBuf};
 
 /// The container's tree.
@@ -28,11 +28,6 @@ impl Place {
     /// Its path as the container sees it.
     pub fn inside(&self) -> &str {
         &self.inside
-    }
-
-    /// The descriptor.
-    pub fn fd(&self) -> BorrowedFd<'_> {
-        self.fd.as_fd()
     }
 
     /// The name under which calls that take only paths reach the descriptor, see proc_pid_fd(5).
@@ -194,5 +189,5 @@ fn refused(path: &Path, flags: &str, errno: Errno) -> Error {
         .path("pathname", path)
         .arg("flags", flags.to_owned() + "|O_CLOEXEC")
         .arg("resolve", "RESOLVE_IN_ROOT|RESOLVE_NO_MAGICLINKS");
-    Error { call, errno: errno as i32 }
+    Error::new(call, errno as i32)
 }

@@ -214,3 +214,8 @@ pub fn interfaces() -> io::Result<Vec<Interface>> {
     }
     Ok(found)
 }
+
+/// execve(2) of a command in place of this process. It comes back only when it failed.
+pub fn exec(command: &mut std::process::Command) -> std::io::Error {
+    std::os::unix::process::CommandExt::exec(command)
+}

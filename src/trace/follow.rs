@@ -4,7 +4,7 @@ use super::event::{Event, Kind};
 use super::stable::Stable;
 use super::view::{Block, Style, View};
 use std::fs::File;
-use std::io::{Read, Seek, Write};
+use std::io::{Read, Write};
 use std::path::Path;
 
 /// Follows a trace file and renders whole stages as they end.
@@ -40,11 +40,6 @@ impl Follower {
         self.pump();
         self.replay.finish();
     }
-
-    /// Starts again at the beginning of the file.
-    pub fn rewind(&mut self) -> std::io::Result<()> {
-        self.file.rewind()
-    }
 }
 
 /// Turns events into blocks, a block a stage, and hands each to the views when it is complete.
@@ -79,6 +74,12 @@ impl Replay {
             Some(stable) => stable.mask(event),
             None => event,
         };
+        // Of a change that only its numbers told of nothing is left, and whether there was one differs between runs.
+        if let Kind::Change { before, after, .. } = &event.kind
+            && before == after
+        {
+            return;
+        }
         self.each(|output| output.view.line(&event, &output.style));
         let (stage, left) = (event.stage.clone(), matches!(event.kind, Kind::Leave { .. }));
         match self.open.iter_mut().rfind(|block| block.stage == stage) {

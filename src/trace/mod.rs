@@ -14,14 +14,14 @@ mod stage;
 mod texts;
 mod view;
 
-pub use event::{Actor, Call, Event, Kind, SCHEMA_VERSION};
+pub use event::{Actor, Call};
 pub use follow::{Follower, Replay};
 pub use probe::{Probe, observe};
 pub use schema::json_schema;
-pub use signature::{Type, man_page, signature};
+pub use signature::man_page;
 pub use sink::{
-    acting, become_actor, call, change, current_stage, enabled, finish, leave, note, open, pump, resume, silence, skip,
-    stage, witnessed, work,
+    acting, become_actor, call, change, current_stage, descriptor, enabled, finish, leave, note, open, resume, silence,
+    skip, stage, witnessed, work,
 };
 pub use stage::Stage;
 pub use view::{Style, View, call_line};

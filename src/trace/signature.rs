@@ -162,6 +162,7 @@ static WORK: &[(&str, Type)] = &[
     ("netns", Path),
     ("index", Type::LinkIndex),
     ("root", Path),
+    ("run", Path),
     ("inode", Type::Inode),
     ("created", Type::Time),
     ("rule", Options),
@@ -199,7 +200,10 @@ pub fn object_type(object: &str, key: &str) -> Type {
     match object {
         "namespace" => Type::Inode,
         "limit" => Limit,
+        "cgroup" => Path,
         "mount" | "file" | "root" | "device" | "masked" => Options,
+        // Whether it happened at all is the lesson, and it happens as often in every run.
+        "counter" if matches!(key, "processes killed for memory" | "forks refused") => Int,
         "counter" if key.starts_with("bytes") => Type::Bytes,
         "counter" => Count,
         "process" => Pid,

@@ -13,6 +13,8 @@ use std::collections::HashMap;
 pub struct Stable {
     names: HashMap<(&'static str, String), usize>,
     counts: HashMap<&'static str, usize>,
+    /// Directories of this rlab, the longest first, and what stands for each.
+    places: Vec<(String, &'static str)>,
 }
 
 impl Stable {
@@ -25,6 +27,11 @@ impl Stable {
             Kind::Call { call, ret, dur_ns, .. } => {
                 *dur_ns = 0;
                 let name = call.name.clone();
+                let joins =
+                    call.args.get("path").and_then(Value::as_str).is_some_and(|path| path.ends_with("/cgroup.procs"));
+                if let Some(text) = call.args.get_mut("text").filter(|_| joins) {
+                    *text = self.value(Type::Pid, text);
+                }
                 for (argument, value) in &mut call.args {
                     *value = self.value(argument_type(&name, argument), value);
                 }
@@ -37,25 +44,32 @@ impl Stable {
                     }
                 }
             }
-            Kind::Work { with, .. } | Kind::Note { with, .. } => self.fields(with),
+            Kind::Work { work, with } => {
+                if work == "home" {
+                    self.learn_places(with);
+                }
+                self.fields(with);
+            }
+            Kind::Note { with, .. } => self.fields(with),
             Kind::Change { object, key, before, after } => {
                 let sort = object_type(object, key);
                 *before = self.value(sort, before);
                 *after = self.value(sort, after);
-                if let Value::String(masked) =
-                    self.value(if sort == Type::Options { Type::Path } else { Type::Text }, &json!(*key))
-                {
-                    *key = masked;
-                }
+                *key = self.path(key);
             }
             Kind::Enter | Kind::Skip { .. } => {}
         }
         event
     }
 
-    /// The name of a process number that was seen.
-    pub fn pid(&mut self, pid: i64) -> String {
-        self.named("pid", &pid.to_string())
+    /// Where this rlab keeps things is up to the user, and temporary in tests.
+    fn learn_places(&mut self, with: &Map<String, Value>) {
+        for (field, name) in [("run", "RUN"), ("root", "ROOT")] {
+            if let Some(path) = with.get(field).and_then(Value::as_str) {
+                self.places.push((path.to_owned(), name));
+            }
+        }
+        self.places.sort_by_key(|(path, _)| std::cmp::Reverse(path.len()));
     }
 
     fn fields(&mut self, fields: &mut Map<String, Value>) {
@@ -84,6 +98,10 @@ impl Stable {
             (Type::LinkIndex, _) => json!("index"),
             (Type::Count | Type::Bytes | Type::Nanos, Value::Number(_)) => json!(0),
             (Type::Time, _) => json!("date"),
+            // The host name is the container's id, unless the user gave one.
+            (Type::Text, Value::String(text)) if self.names.contains_key(&("id", text.clone())) => {
+                json!(self.named("id", text))
+            }
             (Type::Path, Value::String(path)) => json!(self.path(path)),
             (Type::Options | Type::Struct, Value::String(options)) => json!(self.options(options)),
             _ => value.clone(),
@@ -100,6 +118,8 @@ impl Stable {
 
     /// Segment by segment: container ids, digests and process numbers are known by their shape *and* their place.
     fn path(&mut self, path: &str) -> String {
+        let place = self.places.iter().find_map(|(place, name)| Some((*name, path.strip_prefix(place.as_str())?)));
+        let (place, path) = place.filter(|(_, rest)| rest.is_empty() || rest.starts_with('/')).unwrap_or(("", path));
         let mut before = "";
         let mut out: Vec<String> = Vec::new();
         for segment in path.split('/') {
@@ -112,12 +132,22 @@ impl Stable {
                     self.named("id", &short(segment))
                 }
                 _ if hex && segment.len() == 64 => self.hex(segment),
-                _ if hex && segment.len() == 12 => self.named("id", segment),
+                _ if self.is_link(segment) => self.named("link", segment),
+                _ if hex && matches!(segment.len(), 12 | 32) => self.named("id", segment),
                 _ => self.namespace(segment).or_else(|| self.address(segment)).unwrap_or_else(|| segment.to_owned()),
             });
             before = segment;
         }
-        out.join("/")
+        place.to_owned() + &out.join("/")
+    }
+
+    /// A link that was made for this run: one that was met as such, or one with a name as rlab gives them.
+    fn is_link(&self, segment: &str) -> bool {
+        let made = |prefix: &str, digits: usize| {
+            let rest = segment.strip_prefix(prefix).unwrap_or_default();
+            rest.len() == digits && rest.bytes().all(|byte| byte.is_ascii_hexdigit())
+        };
+        self.names.contains_key(&("link", segment.to_owned())) || made("veth", 7) || made("rlab-", 8)
     }
 
     /// A namespace as the kernel names it: `net:[4026531840]`.

@@ -1,3 +1,5 @@
+//! Device rules, against what the kernel would decide.
+
 use super::program::code;
 use super::*;
 use crate::sys::BpfInstruction;

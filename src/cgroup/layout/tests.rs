@@ -1,3 +1,5 @@
+//! Layouts, read from what real hosts show.
+
 use super::*;
 use proptest::prelude::*;
 

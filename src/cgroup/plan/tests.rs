@@ -1,3 +1,5 @@
+//! Plans: which files are written, with what, in which order.
+
 use super::*;
 use crate::cgroup::layout::tests::{V1_MOUNTS, V1_OWN, V2_MOUNTS, V2_OWN};
 use serde_json::{Value, json};

@@ -2,7 +2,6 @@
 
 use super::Order;
 use crate::engine::options::Bind;
-use crate::network::Mode;
 use serde_json::{Value, json};
 
 /// All mounts in order; a later one may lie on an earlier one.
@@ -41,7 +40,7 @@ fn kernel_filesystems(order: &Order<'_>) -> Vec<Value> {
     ];
     // sysfs shows the network namespace it was mounted in, and asks for power over it: that a user namespace has only if
     // the network was made inside.
-    mounts.push(if options.private_user || (options.network == Mode::Host && options.private_user) {
+    mounts.push(if options.private_user {
         bind("/sys", "/sys", &["rbind", "rprivate", "nosuid", "noexec", "nodev", "ro"])
     } else {
         mount("/sys", "sysfs", &["nosuid", "noexec", "nodev", ro])

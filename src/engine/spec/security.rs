@@ -2,7 +2,8 @@
 
 use crate::engine::Error;
 use crate::engine::options::{RunOptions, Seccomp};
-use crate::runtime::{ALL_CAPABILITIES, capability_number, seccomp as profiles};
+use crate::shim::profiles;
+use crate::sys::{CAPABILITIES, capability_number};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
@@ -47,13 +48,13 @@ pub const READ_ONLY: [&str; 5] = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/s
 /// added and dropped is added, unless all are added.
 fn names(options: &RunOptions) -> Result<BTreeSet<String>, Error> {
     let mut set: BTreeSet<String> = if options.privileged {
-        ALL_CAPABILITIES.iter().map(ToString::to_string).collect()
+        CAPABILITIES.iter().map(ToString::to_string).collect()
     } else {
         DEFAULT.iter().map(ToString::to_string).collect()
     };
     let all = |list: &[String]| list.iter().any(|name| name.eq_ignore_ascii_case("all"));
     if all(&options.cap_add) {
-        set.extend(ALL_CAPABILITIES.iter().map(ToString::to_string));
+        set.extend(CAPABILITIES.iter().map(ToString::to_string));
     }
     if all(&options.cap_drop) {
         set.clear();
@@ -69,7 +70,7 @@ fn names(options: &RunOptions) -> Result<BTreeSet<String>, Error> {
 
 fn named(flag: &'static str, list: &[String]) -> Result<Vec<&'static str>, Error> {
     let one = |name: &String| {
-        let number = capability_number(name).and_then(|number| ALL_CAPABILITIES.get(number as usize));
+        let number = capability_number(name).and_then(|number| CAPABILITIES.get(number as usize));
         let reason = "is no capability: see capabilities(7)".to_owned();
         number.copied().ok_or(Error::Flag { flag, value: name.clone(), reason })
     };

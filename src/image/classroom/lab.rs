@@ -189,7 +189,7 @@ mod tests {
     fn the_tools_run_with_nothing_but_the_image() {
         let program = std::env::current_exe().unwrap().with_file_name("../rlab");
         if crate::sys::geteuid() != 0 || !program.exists() {
-            eprintln!("skipped: the lab image is not entered: that needs root and {}", program.display());
+            crate::skip::aloud(format!("entering the lab image needs root and {}", program.display()));
             return;
         }
         let (archives, root) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());

@@ -133,7 +133,7 @@ fn a_blob_that_changed_on_disk_is_not_believed() {
 #[test]
 fn layers_are_unpacked_once_and_stacked_without_repetition() {
     if !crate::sys::tree::is_root() {
-        eprintln!("skipped: unpacking layers needs root");
+        crate::skip::aloud("unpacking layers needs root");
         return;
     }
     let (_root, store) = store();

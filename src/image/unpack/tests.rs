@@ -96,7 +96,7 @@ fn unpack(tar: Tar) -> (TempDir, Result<Unpacked, Error>) {
 macro_rules! needs_root {
     () => {
         if !tree::is_root() {
-            eprintln!("skipped: unpacking layers needs root");
+            crate::skip::aloud("unpacking layers needs root");
             return;
         }
     };

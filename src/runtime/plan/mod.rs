@@ -6,7 +6,6 @@ mod mounts;
 
 pub use mounts::MountOptions;
 
-use super::capability;
 use super::create::{CreateOptions, EnterRoot};
 use super::seccomp;
 use crate::cgroup;
@@ -15,7 +14,7 @@ use oci_spec::runtime::{Linux, LinuxNamespaceType, Mount as SpecMount, Process, 
 use std::path::{Path, PathBuf};
 
 /// What config.json asks for and can't have.
-#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[derive(Debug, thiserror::Error)]
 pub enum PlanError {
     /// A field that must be there is not.
     #[error("{0} is missing")]
@@ -35,7 +34,7 @@ pub enum PlanError {
     Unsupported(&'static str),
     /// The seccomp profile.
     #[error("linux.seccomp: {0}")]
-    Seccomp(String),
+    Seccomp(#[from] seccomp::Error),
 }
 
 /// One namespace: new, or an existing one by path.
@@ -203,6 +202,18 @@ impl Plan {
         self.namespaces.iter().any(|namespace| namespace.flag == flag && namespace.path.is_none())
     }
 
+    /// The program's user and group, as the host numbers them.
+    pub fn owner_outside(&self) -> (u32, u32) {
+        let outside = |map: &[IdMap], id: u32| {
+            let line = map.iter().find(|line| id >= line.inside && id - line.inside < line.length);
+            line.map_or(id, |line| line.outside + (id - line.inside))
+        };
+        if !self.creates(sys::CLONE_NEWUSER) {
+            return (self.uid, self.gid);
+        }
+        (outside(&self.uid_map, self.uid), outside(&self.gid_map, self.gid))
+    }
+
     /// The tree's path as rlab sees it, for the probes.
     pub fn rootfs(&self) -> &Path {
         &self.rootfs
@@ -290,6 +301,12 @@ fn namespaces(linux: &Linux) -> Result<Vec<Namespace>, PlanError> {
     let by_path = |flag: i32| namespaces.iter().any(|namespace| namespace.flag == flag && namespace.path.is_some());
     if by_path(sys::CLONE_NEWPID) || by_path(sys::CLONE_NEWUSER) {
         return Err(PlanError::Unsupported("joining a pid or user namespace by path"));
+    }
+    let user = namespaces.iter().any(|namespace| namespace.flag == sys::CLONE_NEWUSER);
+    if user
+        && (id_map(linux.uid_mappings().as_deref()).is_empty() || id_map(linux.gid_mappings().as_deref()).is_empty())
+    {
+        return Err(PlanError::Missing("linux.uidMappings or gidMappings of the new user namespace"));
     }
     // Without a mount namespace of its own, the container's mounts and its pivot_root would be the host's.
     if !namespaces.iter().any(|namespace| namespace.flag == sys::CLONE_NEWNS && namespace.path.is_none()) {
@@ -395,7 +412,8 @@ fn rlimit(limit: &oci_spec::runtime::PosixRlimit) -> Result<Rlimit, PlanError> {
 fn capabilities(sets: &oci_spec::runtime::LinuxCapabilities) -> Result<Capabilities, PlanError> {
     let mask = |set: &Option<oci_spec::runtime::Capabilities>| {
         let names: Vec<String> = set.iter().flatten().map(ToString::to_string).collect();
-        capability::mask(&names).ok_or_else(|| invalid("process.capabilities", &names.join(" "), "names no capability"))
+        sys::capability_mask(&names)
+            .ok_or_else(|| invalid("process.capabilities", &names.join(" "), "names no capability"))
     };
     Ok(Capabilities {
         bounding: mask(sets.bounding())?,
@@ -408,7 +426,7 @@ fn capabilities(sets: &oci_spec::runtime::LinuxCapabilities) -> Result<Capabilit
 
 fn filter(linux: &Linux) -> Result<Option<seccomp::Filter>, PlanError> {
     let Some(profile) = linux.seccomp() else { return Ok(None) };
-    let filter = seccomp::compile(profile).map_err(|error| PlanError::Seccomp(error.to_string()))?;
+    let filter = seccomp::compile(profile).map_err(PlanError::Seccomp)?;
     // Someone would have to answer for every such call, and nobody here does.
     if filter.flags.new_listener {
         return Err(PlanError::Unsupported("SCMP_ACT_NOTIFY in linux.seccomp"));

@@ -7,7 +7,6 @@
 //! even by running a setuid-root program.
 
 use super::Outcome;
-use crate::runtime::capability::ALL;
 use crate::runtime::plan::{Capabilities, Plan};
 use crate::sys;
 use crate::trace::{self, Probe};
@@ -25,7 +24,7 @@ fn cut(wanted: &Capabilities) -> Outcome {
     // After the change of user, the capabilities are permitted but no longer in force; CAP_SETPCAP must be.
     let permitted = sys::permitted_capabilities();
     sys::capset(permitted, permitted, 0)?;
-    for (number, name) in (0..).zip(ALL) {
+    for (number, name) in (0..).zip(sys::CAPABILITIES) {
         if wanted.bounding & (1 << number) == 0 {
             drop_one(number, name)?;
         }
@@ -33,7 +32,7 @@ fn cut(wanted: &Capabilities) -> Outcome {
     // A runtime can give only what it has: asked for more, the kernel would refuse the whole set.
     let had = |set: u64| set & permitted;
     sys::capset(had(wanted.effective), had(wanted.permitted), had(wanted.inheritable))?;
-    for (number, name) in (0..).zip(ALL) {
+    for (number, name) in (0..).zip(sys::CAPABILITIES) {
         if had(wanted.ambient) & (1 << number) != 0 {
             sys::raise_ambient(number, name)?;
         }

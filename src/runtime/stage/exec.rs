@@ -6,12 +6,11 @@
 //! what the image brings has not run yet.
 
 use super::{Outcome, Refusal};
-use crate::runtime::error::Failure;
+use crate::runtime::command::{find, not_runnable};
 use crate::runtime::plan::Plan;
 use crate::sys;
 use std::convert::Infallible;
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 /// Goes to the working directory and finds the program's file.
@@ -27,6 +26,7 @@ pub fn prepare(plan: &Plan) -> Outcome<PathBuf> {
     // Descriptors of rlab's must not live on in the program. All are close-on-exec by themselves; this closes those that
     // came from whoever started rlab.
     sys::close_range_cloexec(3)?;
+    sys::mount::umask(plan.umask)?;
     Ok(program)
 }
 
@@ -39,82 +39,6 @@ pub fn wait_for_start(fifo: &OwnedFd) -> Outcome {
 
 /// execve(2). It comes back only when it failed.
 pub fn execve(plan: &Plan, program: &Path) -> Outcome<Infallible> {
-    sys::mount::umask(plan.umask)?;
     let _default_already = sys::reset_signals();
     sys::execve(program, &plan.args, &plan.env).map_err(|error| not_runnable(program, &error))
-}
-
-/// A name with a slash is a path; one without is looked up in PATH, the container's.
-fn find(plan: &Plan) -> Outcome<PathBuf> {
-    let name = &plan.args[0];
-    if name.contains('/') {
-        let path = Path::new("/").join(&plan.cwd).join(name);
-        return match std::fs::metadata(&path) {
-            Ok(found) => runnable(&found).map(|()| path).map_err(|reason| not_executable(name, reason)),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                Err(not_found(name, "no such file in the image"))
-            }
-            Err(error) => Err(not_executable(name, &error.to_string())),
-        };
-    }
-    let paths = plan.env.iter().find_map(|entry| entry.strip_prefix("PATH=")).unwrap_or_default();
-    let mut denied = None;
-    for path in std::env::split_paths(paths).map(|dir| dir.join(name)) {
-        match std::fs::metadata(&path).map(|found| runnable(&found)) {
-            Ok(Ok(())) => return Ok(path),
-            Ok(Err(reason)) => denied = denied.or(Some((path, reason))),
-            Err(_) => {}
-        }
-    }
-    match denied {
-        Some((path, reason)) => Err(not_executable(&path.to_string_lossy(), reason)),
-        None => Err(not_found(name, &format!("not found in PATH={paths}"))),
-    }
-}
-
-fn runnable(found: &std::fs::Metadata) -> Result<(), &'static str> {
-    match (found.is_dir(), found.permissions().mode() & 0o111) {
-        (true, _) => Err("is a directory"),
-        (false, 0) => Err("permission denied: no execute bit is set"),
-        _ => Ok(()),
-    }
-}
-
-fn not_found(name: &str, reason: &str) -> Refusal {
-    Refusal::Command(Failure::NotFound { name: name.to_owned(), reason: reason.to_owned() })
-}
-
-fn not_executable(path: &str, reason: &str) -> Refusal {
-    Refusal::Command(Failure::NotRunnable { path: path.to_owned(), reason: reason.to_owned() })
-}
-
-/// The kernel's answer, and the cause behind the two that mislead everyone: ENOENT and ENOEXEC for a file that is there.
-fn not_runnable(program: &Path, error: &sys::Error) -> Refusal {
-    let answer = format!("{} ({})", sys::errno_text(error.errno), sys::errno_name(error.errno));
-    let cause = match sys::errno_name(error.errno) {
-        "ENOENT" => missing_interpreter(program),
-        "ENOEXEC" => Some("it is no program for this machine, and no script with #! in its first line".to_owned()),
-        _ => None,
-    };
-    let reason = cause.map_or(answer.clone(), |cause| format!("{answer}: {cause}"));
-    not_executable(&program.to_string_lossy(), &reason)
-}
-
-/// A script names its interpreter after `#!`, a dynamically linked program names its loader: either may be missing.
-fn missing_interpreter(program: &Path) -> Option<String> {
-    use object::read::elf::{FileHeader, ProgramHeader};
-    let content = std::fs::read(program).ok()?;
-    if let Some(line) = content.strip_prefix(b"#!") {
-        let line = String::from_utf8_lossy(line.split(|byte| *byte == b'\n').next()?);
-        let carriage_return =
-            if line.ends_with('\r') { " (the line ends in a carriage return, as on Windows)" } else { "" };
-        let interpreter = line.split_whitespace().next()?;
-        return Some(format!("the script's interpreter {interpreter} is not in the image{carriage_return}"));
-    }
-    let header = object::elf::FileHeader64::<object::Endianness>::parse(content.as_slice()).ok()?;
-    let endian = header.endian().ok()?;
-    let headers = header.program_headers(endian, content.as_slice()).ok()?;
-    let loader = headers.iter().find_map(|part| part.interpreter(endian, content.as_slice()).ok().flatten())?;
-    let loader = String::from_utf8_lossy(loader);
-    Some(format!("the loader it was linked for, {loader}, is not in the image (another C library?)"))
 }

@@ -9,6 +9,7 @@
 
 use super::Outcome;
 use crate::runtime::plan::Plan;
+use crate::runtime::seccomp;
 use crate::sys;
 use crate::trace::{self, Probe};
 use serde_json::json;
@@ -27,7 +28,11 @@ pub fn apply(plan: &Plan) -> Outcome {
             let flags = filter.flags.names().join("|");
             sys::seccomp(&filter.program, filter.flags.bits(), if flags.is_empty() { "0" } else { &flags })?;
             let told = &filter.summary;
-            trace::note("seccomp_filter", || json!({"allowed": told.allowed, "conditional": told.conditional}));
+            trace::work("filter", || {
+                json!({"instructions": filter.program.len(), "allowed": told.allowed, "conditional": told.conditional,
+                       "default": told.default_action, "refused": told.blocked_examples,
+                       "program": seccomp::disassemble(&filter.program)})
+            });
         }
         Ok(())
     })

@@ -100,11 +100,13 @@ impl Netlink {
     /// Asks for everything of a kind. Not told: it changes nothing.
     fn dump(&self, request: RouteNetlinkMessage, kind: &'static str) -> Result<Vec<RouteNetlinkMessage>> {
         let packet = self.packet(request, NLM_F_REQUEST | NLM_F_DUMP);
-        self.dumped(&packet).map_err(|errno| crate::sys::Error {
-            call: Call::new("sendto")
-                .arg("protocol", "NETLINK_ROUTE")
-                .arg("message", serde_json::json!({"type": kind, "flags": "NLM_F_REQUEST|NLM_F_DUMP"})),
-            errno: errno as i32,
+        self.dumped(&packet).map_err(|errno| {
+            crate::sys::Error::new(
+                Call::new("sendto")
+                    .arg("protocol", "NETLINK_ROUTE")
+                    .arg("message", serde_json::json!({"type": kind, "flags": "NLM_F_REQUEST|NLM_F_DUMP"})),
+                errno as i32,
+            )
         })
     }
 

@@ -3,7 +3,7 @@
 use super::value::{call_line, spelt};
 use crate::trace::event::{Event, Kind};
 use crate::trace::signature::{object_type, signature};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 /// One line for an event.
 pub fn line(event: &Event) -> String {
@@ -21,7 +21,7 @@ pub fn line(event: &Event) -> String {
             let took = if *dur_ns == 0 { String::new() } else { format!(" <{:.6}>", *dur_ns as f64 / 1e9) };
             format!("{who} {} = {result}{took}\n", call_line(call))
         }
-        Kind::Work { work, with } => format!("{who} # {work} {}\n", Value::Object(with.clone())),
+        Kind::Work { work, with } => format!("{who} # {work} {}\n", Value::Object(short(with))),
         Kind::Change { object, key, before, after } => {
             let sort = object_type(object, key);
             format!("{who} # {object} {key}: {} -> {}\n", spelt(sort, before), spelt(sort, after))
@@ -29,6 +29,12 @@ pub fn line(event: &Event) -> String {
         Kind::Skip { reason } => format!("{who} # nothing to do: {reason}\n"),
         Kind::Note { note, with } => format!("{who} # {note} {}\n", Value::Object(with.clone())),
     }
+}
+
+/// Without long lists, such as the instructions of a filter: the JSON view has them.
+fn short(with: &Map<String, Value>) -> Map<String, Value> {
+    let is_short = |value: &Value| value.as_array().is_none_or(|items| items.len() <= 32);
+    with.iter().filter(|(_, value)| is_short(value)).map(|(name, value)| (name.clone(), value.clone())).collect()
 }
 
 fn result_number(call: &str, number: i64) -> String {

@@ -16,7 +16,8 @@ pub fn call_line(call: &Call) -> String {
 pub fn named_arguments(call: &Call) -> Vec<String> {
     let telling = |(name, value): &(&String, &Value)| {
         let empty = value.is_null() || value.as_str() == Some("0") && name.contains("flags");
-        !empty && !(name.as_str() == "dirfd" && call.args.len() > 1)
+        let explained = name.as_str() == "dirfd" && call.args.len() > 1;
+        !(empty || explained)
     };
     let spell = |(name, value): (&String, &Value)| format!("{name}={}", spelt(argument_type(&call.name, name), value));
     call.args.iter().filter(telling).map(spell).collect()

@@ -15,7 +15,9 @@ const RULES: usize = 4;
 pub fn rows(events: &[Event], style: &Style) -> String {
     let mut tables: Vec<(&str, Vec<Vec<String>>)> = Vec::new();
     for event in events {
-        if let Kind::Work { work, with } = &event.kind {
+        if let Kind::Work { work, with } = &event.kind
+            && work != "home"
+        {
             let row = row(work, &Fields { with, stable: style.stable });
             match tables.last_mut() {
                 Some((name, rows)) if *name == work.as_ref() => rows.push(row),
@@ -112,6 +114,13 @@ fn row(work: &str, fields: &Fields<'_>) -> Vec<String> {
         }
         "check" => vec![fields.text("what"), fields.digest("digest"), fields.text("verdict")],
         "layer" => vec![fields.text("name"), fields.digest("diff_id"), layer_size(fields), fields.text("verdict")],
+        "filter" => vec![format!(
+            "{} instructions: {} calls pass, {} depend on their arguments, the rest gets {}",
+            fields.text("instructions"),
+            fields.text("allowed"),
+            fields.text("conditional"),
+            fields.text("default")
+        )],
         "rules" => vec![fields.text("rule")],
         "port_proxy" => vec![format!("process {}: {}", fields.text("pid"), fields.text("command"))],
         _ => vec![

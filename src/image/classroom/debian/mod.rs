@@ -3,6 +3,7 @@
 //! Three layers, as images from a registry have: a small Debian, the program, its configuration. Two images of this
 //! kind share the first, down to its digest, so it is stored and unpacked once.
 mod apt;
+mod listing;
 mod package;
 mod recipe;
 
@@ -14,7 +15,8 @@ use super::Assembled;
 use super::config::{RunConfig, to_json};
 use super::error::Result;
 use super::layer::{Attributes, LayerWriter, Packed};
-use apt::{Apt, Package};
+use apt::Apt;
+use listing::Package;
 use package::{REPLACED, Unpacker};
 use recipe::{BASE, RECIPES};
 
@@ -234,7 +236,7 @@ mod tests {
         let [one, two] = dirs.each_ref().map(|dir| dir.path());
         let first = match assemble(recipe("nginx").unwrap(), cache, one, &|_| {}) {
             Err(error @ (super::super::Error::NoPackageManager { .. } | super::super::Error::Unreachable { .. })) => {
-                eprintln!("skipped: nginx is not assembled: {error}");
+                crate::skip::aloud(format!("nginx is not assembled: {error}"));
                 return;
             }
             other => other.unwrap(),

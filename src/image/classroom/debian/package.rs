@@ -11,7 +11,8 @@ use tar::{Archive, Entry, EntryType};
 
 use super::super::error::{Error, Result};
 use super::super::layer::{Attributes, LayerWriter};
-use super::apt::{Package, not_started, output};
+use super::apt::{not_started, output};
+use super::listing::Package;
 
 /// Directories that became links into /usr.
 const MERGED: [&str; 6] = ["bin", "lib", "lib32", "lib64", "libx32", "sbin"];

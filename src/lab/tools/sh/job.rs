@@ -98,26 +98,30 @@ impl Shell {
                 self.variables.insert(name.to_owned(), value.to_owned());
                 0
             }
-            ["exec", program, ref args @ ..] => {
-                let failed = self.process(command, program, args, file)?.exec();
-                not_run(program, &failed)
-            }
             [program, ref args @ ..] => {
                 out.flush()?;
-                let child = self.process(command, program, args, file)?.spawn();
-                match child {
-                    Ok(child) if command.background => {
-                        if self.interactive {
-                            writeln!(stderr(), "[{}]", child.id())?;
-                        }
-                        0
-                    }
-                    Ok(child) => wait(child.id().cast_signed())?,
-                    Err(e) => not_run(program, &e),
-                }
+                self.program(command, program, args, file)?
             }
         };
         Ok(Flow::Next)
+    }
+
+    /// What is no builtin: a child, or with `exec` this very process.
+    fn program(&self, command: &Command, program: &str, args: &[&str], out: Option<File>) -> Result<u8> {
+        if let ("exec", [program, args @ ..]) = (program, args) {
+            let failed = crate::sys::tool::exec(&mut self.process(command, program, args, out)?);
+            return Ok(not_run(program, &failed));
+        }
+        match self.process(command, program, args, out)?.spawn() {
+            Ok(child) if command.background => {
+                if self.interactive {
+                    writeln!(stderr(), "[{}]", child.id())?;
+                }
+                Ok(0)
+            }
+            Ok(child) => wait(child.id().cast_signed()),
+            Err(e) => Ok(not_run(program, &e)),
+        }
     }
 
     fn process(&self, command: &Command, program: &str, args: &[&str], out: Option<File>) -> Result<process::Command> {

@@ -24,6 +24,13 @@ impl Command {
         Self { when, words: Vec::new(), input: None, output: None, background: false }
     }
 
+    fn redirect(&mut self, operator: &str, file: Word) {
+        match operator {
+            "<" => self.input = Some(file),
+            _ => self.output = Some((file, operator == ">>")),
+        }
+    }
+
     fn is_empty(&self) -> bool {
         self.words.is_empty() && self.input.is_none() && self.output.is_none()
     }
@@ -43,10 +50,7 @@ pub fn parse(line: &str) -> Result<Vec<Command>, Mistake> {
         };
         if matches!(operator, "<" | ">" | ">>") {
             let Some(Token::Word(file)) = tokens.next() else { return Err(Mistake::NoFile(operator)) };
-            match operator {
-                "<" => current.input = Some(file),
-                _ => current.output = Some((file, operator == ">>")),
-            }
+            current.redirect(operator, file);
             continue;
         }
         let when = match operator {

@@ -1,7 +1,7 @@
 //! Names and numbers of capabilities, see capabilities(7) and linux/capability.h.
 
 /// By number: the name at index n is capability n.
-pub const ALL: [&str; 41] = [
+pub const CAPABILITIES: [&str; 41] = [
     "CAP_CHOWN",
     "CAP_DAC_OVERRIDE",
     "CAP_DAC_READ_SEARCH",
@@ -46,15 +46,15 @@ pub const ALL: [&str; 41] = [
 ];
 
 /// The number of a capability, by its name with or without `CAP_`, in any case.
-pub fn number(name: &str) -> Option<u32> {
+pub fn capability_number(name: &str) -> Option<u32> {
     let upper = name.to_ascii_uppercase();
     let bare = upper.strip_prefix("CAP_").unwrap_or(&upper);
-    ALL.iter().position(|known| &known[4..] == bare).and_then(|at| u32::try_from(at).ok())
+    CAPABILITIES.iter().position(|known| &known[4..] == bare).and_then(|at| u32::try_from(at).ok())
 }
 
 /// A set as a mask: bit n is capability n.
-pub fn mask<S: AsRef<str>>(names: impl IntoIterator<Item = S>) -> Option<u64> {
-    names.into_iter().try_fold(0, |mask, name| Some(mask | 1 << number(name.as_ref())?))
+pub fn capability_mask<S: AsRef<str>>(names: impl IntoIterator<Item = S>) -> Option<u64> {
+    names.into_iter().try_fold(0, |mask, name| Some(mask | 1 << capability_number(name.as_ref())?))
 }
 
 #[cfg(test)]
@@ -63,10 +63,10 @@ mod tests {
 
     #[test]
     fn the_numbers_are_those_of_the_kernel() {
-        assert_eq!(number("CAP_CHOWN"), Some(0));
-        assert_eq!(number("sys_admin"), Some(21));
-        assert_eq!(number("CAP_CHECKPOINT_RESTORE"), Some(40));
-        assert_eq!(number("CAP_NONSENSE"), None);
-        assert_eq!(mask(["CAP_CHOWN", "NET_RAW"]), Some(1 | 1 << 13));
+        assert_eq!(capability_number("CAP_CHOWN"), Some(0));
+        assert_eq!(capability_number("sys_admin"), Some(21));
+        assert_eq!(capability_number("CAP_CHECKPOINT_RESTORE"), Some(40));
+        assert_eq!(capability_number("CAP_NONSENSE"), None);
+        assert_eq!(capability_mask(["CAP_CHOWN", "NET_RAW"]), Some(1 | 1 << 13));
     }
 }

@@ -1,0 +1,15 @@
+//! What the tests stand on: rlab with a root of its own, the host's state before and after, a terminal, a web client.
+//!
+//! The parts that a test needs are the real ones. Where one is absent the test says so and is skipped; with
+//! `RLAB_NO_SKIP=1` in the environment that is a failure.
+
+pub mod host;
+pub mod need;
+mod program;
+mod rlab;
+pub mod terminal;
+pub mod web;
+
+pub(crate) use need::need;
+pub use program::{Output, Running};
+pub use rlab::Rlab;
