@@ -3,7 +3,7 @@
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use std::fmt::Write as _;
-use std::io::Read;
+use std::io::{Read, Write as _};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
@@ -141,9 +141,9 @@ impl Running {
         i32::try_from(self.child.id()).unwrap()
     }
 
-    /// What it has written to standard error so far.
-    pub fn stderr(&self) -> String {
-        self.stderr.text()
+    /// Gives it this as its whole standard input, which its command must have made a pipe.
+    pub fn write_stdin(&mut self, bytes: &[u8]) {
+        self.child.stdin.take().expect("its input is a pipe").write_all(bytes).unwrap();
     }
 
     /// Waits until standard output has `text` in it.
@@ -151,13 +151,6 @@ impl Running {
     pub fn wait_for_stdout(&self, text: &str, timeout: Duration) {
         let came = self.stdout.wait_until(timeout, |stdout| stdout.contains(text));
         assert!(came, "no {text:?} in standard output within {timeout:?}\n{}", self.so_far());
-    }
-
-    /// Waits until standard error has `text` in it.
-    #[track_caller]
-    pub fn wait_for_stderr(&self, text: &str, timeout: Duration) {
-        let came = self.stderr.wait_until(timeout, |stderr| stderr.contains(text));
-        assert!(came, "no {text:?} in standard error within {timeout:?}\n{}", self.so_far());
     }
 
     /// Sends it a signal.
