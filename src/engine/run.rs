@@ -7,7 +7,7 @@ use super::images::{Sources, obtain};
 use super::journal::Made;
 use super::options::RunOptions;
 use super::spec::{Order, spec};
-use super::user::{User, resolve as resolve_user};
+use super::user::resolve as resolve_user;
 use super::{snapshot, sweep};
 use crate::image::config::ExecConfig;
 use crate::image::reference::Reference;
@@ -68,8 +68,7 @@ fn live(
     let hostname = hostname(options, container);
     let network = trace::stage(Stage::Network, || connect(home, options, container, &hostname))?;
     go_on(&mut signals)?;
-    let user =
-        trace::stage(Stage::Bundle, || bundle(options, container, &config, &args, &rootfs, &hostname, &network))?;
+    trace::stage(Stage::Bundle, || bundle(options, container, &config, &args, &rootfs, &hostname, &network))?;
     go_on(&mut signals)?;
     container.will_make(&Made::Runtime)?;
     let task = Task {
@@ -80,7 +79,6 @@ fn live(
         init: options.init,
         interactive: options.interactive,
         terminal: options.terminal,
-        owner: (user.uid, user.gid),
         running: running(&args, &network),
     };
     Ok(shim::run(&task, &mut signals)?)
@@ -173,7 +171,7 @@ fn connect(home: &Home, options: &RunOptions, container: &mut Container, hostnam
     Ok(network::create(&request, &mut |resource| journal.record(&Made::Network(resource)))?)
 }
 
-/// Writes config.json and the files that go over /etc. Gives the user that the program runs as.
+/// Writes config.json and the files that go over /etc.
 fn bundle(
     options: &RunOptions,
     container: &Container,
@@ -182,7 +180,7 @@ fn bundle(
     rootfs: &Path,
     hostname: &str,
     network: &Attached,
-) -> Result<User, Error> {
+) -> Result<(), Error> {
     let tree = RootDir::open(rootfs).map_err(super::error::refused("bundle"))?;
     let user = resolve_user(options.user.as_deref().unwrap_or(&config.user), &tree)?;
     let files = [("resolv.conf", &network.resolv_conf), ("hosts", &network.hosts), ("hostname", &network.hostname)];
@@ -219,7 +217,7 @@ fn bundle(
             || json!({"paths": config.volumes.keys().cloned().collect::<Vec<_>>().join(", ")}),
         );
     }
-    Ok(user)
+    Ok(())
 }
 
 /// As Docker's -v: a source that isn't there becomes an empty directory.

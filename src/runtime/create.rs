@@ -39,22 +39,21 @@ pub struct CreateOptions {
 pub struct Stdio {
     /// In order: input, output, error.
     pub ends: [Option<OwnedFd>; 3],
-    /// The container's user, who may want to open them again by /dev/stdout.
-    pub owner: (u32, u32),
 }
 
 impl Stdio {
+    /// Gives the pipes to the program's user, by the host's number: nginx's log is a link to /dev/stdout, and to open that
+    /// again asks for rights on the pipe itself. Only pipes: input may be the host's own /dev/null.
+    fn give_to(&self, owner: u32, group: u32) -> sys::Result<()> {
+        let pipes = self.ends.iter().flatten().filter(|end| sys::is_pipe(end));
+        pipes.filter(|_| owner != 0).try_for_each(|end| sys::fchown(end, owner, group))
+    }
+
     /// dup3(2) of each onto its number.
     pub fn install(&self) -> sys::Result<()> {
-        for (number, end) in (0..).zip(&self.ends) {
-            let Some(end) = end else { continue };
-            if self.owner != (0, 0) {
-                // nginx's log is a link to /dev/stdout: opening that again asks for rights on the pipe itself.
-                sys::fchown(end, self.owner.0, self.owner.1)?;
-            }
-            sys::dup3(end.as_raw_fd(), number)?;
-        }
-        Ok(())
+        let ends = (0..).zip(&self.ends);
+        ends.filter_map(|(number, end)| Some((number, end.as_ref()?)))
+            .try_for_each(|(number, end)| sys::dup3(end.as_raw_fd(), number))
     }
 }
 
@@ -87,8 +86,10 @@ pub fn create(bundle: &Path, dir: &Path, options: CreateOptions) -> Result<Creat
     let (ours, theirs) = sys::message_pair().map_err(|errno| refused("socketpair", errno as i32))?;
     let (pid, pidfd) = trace::stage(Stage::Namespaces, || {
         sys::make_fifo(&fifo).map_err(named)?; // where the program will wait to be started
+        let (uid, gid) = plan.owner_outside();
+        options.stdio.give_to(uid, gid).map_err(named)?;
         let inherited = Inherited { socket: theirs, fifo: sys::open_path(&fifo).map_err(named)?, stdio: options.stdio };
-        let (pid, pidfd) = spawn(&plan, inherited, &ours)?;
+        let (pid, pidfd) = spawn(&plan, inherited)?;
         state.process = start_time(pid).map(|time| (pid, time));
         state.save(dir)?;
         cgroup_stage::join(&group, pid)?;
@@ -104,23 +105,23 @@ pub fn create(bundle: &Path, dir: &Path, options: CreateOptions) -> Result<Creat
 }
 
 /// The clone. The child goes its own way from here and never comes back.
-fn spawn(plan: &Plan, inherited: Inherited, ours: &OwnedFd) -> Result<(i32, OwnedFd), Error> {
+fn spawn(plan: &Plan, inherited: Inherited) -> Result<(i32, OwnedFd), Error> {
     match sys::thread_count() {
         1 => {}
         more => return Err(Error::Threads(more)),
     }
     let way_back = namespaces::join_before_clone(plan).map_err(named)?;
-    let cloned = namespaces::clone(plan).map_err(named)?;
-    if let sys::Cloned::Parent { pid, pidfd } = cloned {
-        for (path, flag, spelt) in way_back {
-            sys::setns(&path, flag, spelt).map_err(named)?;
-        }
-        // `inherited` is dropped here: were our copy of init's socket open, we would never see that init is gone.
-        return Ok((pid, pidfd));
+    let cloned = namespaces::clone(plan);
+    if matches!(cloned, Ok(sys::Cloned::Child)) {
+        init::main(plan, &inherited)
     }
-    // The other end is the parent's. Held open in here, it would hide the parent's death from us.
-    let _not_kept = sys::close(ours);
-    init::main(plan, &inherited)
+    // Before the clone's own error: what is cleared up next must not be looked for in the container's namespaces.
+    namespaces::step_back(way_back).map_err(named)?;
+    match cloned.map_err(named)? {
+        // `inherited` is dropped here: were our copy of init's socket open, we would never see that init is gone.
+        sys::Cloned::Parent { pid, pidfd } => Ok((pid, pidfd)),
+        sys::Cloned::Child => init::main(plan, &inherited),
+    }
 }
 
 fn named(error: sys::Error) -> Error {

@@ -13,7 +13,7 @@ use super::{EnterRoot, create::Stdio};
 use crate::sys;
 use crate::trace::{self, Actor, Stage};
 use std::convert::Infallible;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
 /// What init got from its parent, besides the plan.
 pub struct Inherited {
@@ -23,6 +23,16 @@ pub struct Inherited {
     pub fifo: OwnedFd,
     /// What becomes standard input, output and error, when there is no terminal.
     pub stdio: Stdio,
+}
+
+impl Inherited {
+    /// The numbers of all that init needs. The rest of what the clone copied is the parent's: its end of the socket would
+    /// hide its death from us, and its locks would look held when it is gone.
+    fn descriptors(&self) -> Vec<i32> {
+        let ends = self.stdio.ends.iter().flatten().map(AsRawFd::as_raw_fd);
+        let own = [self.socket.as_raw_fd(), self.fifo.as_raw_fd()];
+        ends.chain(own).chain(trace::descriptor()).collect()
+    }
 }
 
 /// Runs in the child and never comes back: the process becomes the program, or ends.
@@ -59,7 +69,7 @@ fn run(plan: &Plan, inherited: &Inherited) -> Result<Infallible, Failure> {
     }
     stage::run(Stage::Exec, || {
         if plan.init {
-            super::reaper::fork(socket)?; // what follows is its child's
+            super::reaper::fork()?; // what follows is its child's
         }
         let program = exec::prepare(plan)?;
         send(socket, &FromInit::Ready { program: program.to_string_lossy().into_owned() }, None);
@@ -71,6 +81,7 @@ fn run(plan: &Plan, inherited: &Inherited) -> Result<Infallible, Failure> {
 /// Up to being in every namespace, and having a number there.
 fn join(plan: &Plan, inherited: &Inherited) -> Result<(), Failure> {
     let socket = inherited.socket.as_fd();
+    sys::close_all_but(&inherited.descriptors());
     let Some((ToInit::Go { pid }, _)) = receive(socket) else { sys::exit_now(1) };
     trace::become_actor(Actor::Init, Some(pid));
     trace::resume(Stage::Namespaces);

@@ -34,8 +34,6 @@ pub struct Task {
     pub interactive: bool,
     /// Whether the program gets a terminal.
     pub terminal: bool,
-    /// The program's user and group.
-    pub owner: (u32, u32),
     /// What to tell the user while the program runs, by the name of a text.
     pub running: serde_json::Value,
 }

@@ -9,11 +9,15 @@ use crate::sys::{self, RawMode, Ready};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 const CHUNK: usize = 16 * 1024;
+/// PIPE_BUF: a pipe that is ready for writing takes this much without making us wait, see pipe(7).
+const SURE_BYTES: usize = 4096;
 
-/// From one of the program's outputs to one of ours. Ours may make us wait: then the program waits, too.
+/// From one of the program's outputs to one of ours. Ours may not take it now: then the program waits, but not rlab, which
+/// has signals to hear (`rlab run … | less`, and Ctrl-C).
 struct Output {
     from: OwnedFd,
     to_stderr: bool,
+    waiting: Vec<u8>,
 }
 
 /// From our input to the program's. What it doesn't take at once is kept here.
@@ -44,7 +48,7 @@ impl Relay {
             terminal: task.terminal,
             interactive: task.interactive,
         };
-        let mut stdio = Stdio { ends: [None, None, None], owner: task.owner };
+        let mut stdio = Stdio { ends: [None, None, None] };
         if task.terminal {
             return Ok((relay, stdio));
         }
@@ -60,7 +64,7 @@ impl Relay {
         for (end, to_stderr) in [(1, false), (2, true)] {
             let (ours, theirs) = sys::pipe().map_err(piped)?;
             stdio.ends[end] = Some(theirs);
-            relay.outputs.push(Output { from: ours, to_stderr });
+            relay.outputs.push(Output { from: ours, to_stderr, waiting: Vec::new() });
         }
         Ok((relay, stdio))
     }
@@ -73,7 +77,7 @@ impl Relay {
             errno: sys::Errno::from_raw(error.raw_os_error().unwrap_or_default()),
         };
         let (from, to) = (console.try_clone().map_err(cloned)?, console.try_clone().map_err(cloned)?);
-        self.outputs.push(Output { from, to_stderr: false });
+        self.outputs.push(Output { from, to_stderr: false, waiting: Vec::new() });
         if self.interactive {
             self.input = Some(Input { to: Some(to), waiting: Vec::new(), ended: false });
         }
@@ -103,7 +107,7 @@ impl Relay {
 
     /// What to wait for.
     pub fn wanted(&self) -> Vec<(BorrowedFd<'_>, Ready)> {
-        let mut wanted: Vec<_> = self.outputs.iter().map(|output| (output.from.as_fd(), Ready::Read)).collect();
+        let mut wanted: Vec<_> = self.outputs.iter().map(Output::wanted).collect();
         if let Some(input) = &self.input {
             match &input.to {
                 Some(to) if !input.waiting.is_empty() => wanted.push((to.as_fd(), Ready::Write)),
@@ -123,13 +127,23 @@ impl Relay {
             input.turn();
         }
         let mut at = 0;
-        self.outputs.retain(|output| {
+        self.outputs.retain_mut(|output| {
             let ready = ready.get(at).copied().unwrap_or(false);
             at += 1;
             moved |= ready;
             !ready || output.turn()
         });
+        if self.outputs.is_empty() && self.console.is_some() {
+            // Nobody reads the terminal any more. Kept open it would fill up, and the program wait for ever: so it is hung
+            // up, as when a window is closed.
+            (self.console, self.input) = (None, None);
+        }
         moved
+    }
+
+    /// The program has ended: whatever the user still types is not for it.
+    pub fn end_input(&mut self) {
+        self.input = None;
     }
 
     /// Whether the program may still write something.
@@ -139,33 +153,44 @@ impl Relay {
 }
 
 impl Output {
-    /// Gives false when the other side is gone.
-    fn turn(&self) -> bool {
+    fn wanted(&self) -> (BorrowedFd<'_>, Ready) {
+        if self.waiting.is_empty() { (self.from.as_fd(), Ready::Read) } else { (self.target(), Ready::Write) }
+    }
+
+    fn target(&self) -> BorrowedFd<'static> {
+        if self.to_stderr { sys::stderr() } else { sys::stdout() }
+    }
+
+    /// Gives false when one of the sides is gone.
+    fn turn(&mut self) -> bool {
+        if !self.waiting.is_empty() {
+            return self.hand_on();
+        }
         let mut buffer = [0; CHUNK];
         match sys::read(&self.from, &mut buffer) {
             // EIO: the last process that had this terminal open is gone, see pty(7).
             Ok(0) | Err(sys::Errno::EIO) => false,
-            Ok(length) => write_all(self.to_stderr, &buffer[..length]),
+            Ok(length) => {
+                self.waiting.extend_from_slice(&buffer[..length]);
+                true
+            }
             Err(sys::Errno::EAGAIN | sys::Errno::EINTR) => true,
             Err(_) => false,
         }
     }
-}
 
-/// Our reader may be gone (`rlab run … | head`): then the program gets its SIGPIPE, when its pipe is closed by us.
-fn write_all(to_stderr: bool, mut bytes: &[u8]) -> bool {
-    while !bytes.is_empty() {
-        let target = if to_stderr { sys::stderr() } else { sys::stdout() };
-        match sys::write(target, bytes) {
-            Ok(written) => bytes = &bytes[written..],
-            Err(sys::Errno::EINTR) => {}
-            Err(sys::Errno::EAGAIN) => {
-                let _waited = sys::poll(&[(target, Ready::Write)], None);
+    /// Our reader may be gone (`rlab run … | head`): then the program gets its SIGPIPE, when its pipe is closed by us.
+    fn hand_on(&mut self) -> bool {
+        let sure = self.waiting.len().min(SURE_BYTES);
+        match sys::write(self.target(), &self.waiting[..sure]) {
+            Ok(written) => {
+                self.waiting.drain(..written);
+                true
             }
-            Err(_) => return false,
+            Err(sys::Errno::EAGAIN | sys::Errno::EINTR) => true,
+            Err(_) => false,
         }
     }
-    true
 }
 
 impl Input {

@@ -54,7 +54,8 @@ fn watch(created: &Created, relay: &mut Relay, signals: &mut Signals) -> Result<
             match signal {
                 signal if asks_to_end(signal) => return Ok(Some(signal)),
                 sys::SIGWINCH => relay.resize(),
-                sys::SIGCHLD => {}
+                // These are about rlab's own children and pipes.
+                sys::SIGCHLD | sys::SIGPIPE => {}
                 // Whatever else comes is the program's: SIGUSR1 to make it reopen its logs, say.
                 other => sys::pidfd_send_signal(created.pidfd.as_fd(), created.pid, other)?,
             }
@@ -72,7 +73,7 @@ fn watch(created: &Created, relay: &mut Relay, signals: &mut Signals) -> Result<
 /// Sends the signal. Process 1 of a PID namespace is special: a signal that it has no handler for is not delivered to it
 /// at all, unless it is SIGKILL or SIGSTOP. So a program that never thought of being process 1 could not be stopped.
 fn ask_to_end(created: &Created, signal: i32) -> Result<(), Error> {
-    let caught = probe::catches(created.pid, signal).unwrap_or(true);
+    let caught = probe::takes(created.pid, signal).unwrap_or(true);
     trace::note(
         if caught { "signal_caught" } else { "signal_dropped" },
         || json!({"signal": sys::signal_name(signal)}),
@@ -85,6 +86,7 @@ fn ask_to_end(created: &Created, signal: i32) -> Result<(), Error> {
 }
 
 fn end_of_program(created: &Created, relay: &mut Relay, before: Option<&Counters>) -> Result<Ended, Error> {
+    relay.end_input();
     while relay.open() {
         let ready = sys::poll(&relay.wanted(), Some(DRAIN_MS)).unwrap_or_default();
         if !relay.turn(&ready) {

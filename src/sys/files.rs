@@ -131,6 +131,12 @@ pub fn write(fd: impl AsFd, bytes: &[u8]) -> nix::Result<usize> {
     unistd::write(fd, bytes)
 }
 
+/// Whether a descriptor is an end of a pipe.
+pub fn is_pipe(fd: impl AsFd) -> bool {
+    let found = nix::sys::stat::fstat(fd).map(|found| SFlag::from_bits_truncate(found.st_mode) & SFlag::S_IFMT);
+    found == Ok(SFlag::S_IFIFO)
+}
+
 /// fchown(2).
 pub fn fchown(fd: impl AsFd, owner: u32, group: u32) -> Result<()> {
     let number = fd.as_fd().as_raw_fd();
@@ -138,6 +144,22 @@ pub fn fchown(fd: impl AsFd, owner: u32, group: u32) -> Result<()> {
         || Call::new("fchown").arg("fd", number).arg("owner", owner).arg("group", group),
         || unistd::fchown(&fd, Some(owner.into()), Some(group.into())),
     )
+}
+
+/// close_range(2) around the descriptors that are to stay, the standard ones among them. For a process that went on from a
+/// clone: it has a copy of each of its parent's, and no owner that will ever drop them. Not told: the parent's stay open.
+pub fn close_all_but(kept: &[i32]) {
+    let mut kept: Vec<u32> = kept.iter().filter_map(|fd| u32::try_from(*fd).ok()).filter(|fd| *fd > 2).collect();
+    kept.sort_unstable();
+    let mut first = 3;
+    for last in kept.into_iter().chain([u32::MAX]) {
+        let end = if last == u32::MAX { last } else { last.saturating_sub(1) };
+        if first <= end {
+            // SAFETY: the caller is a copy of a process, in which nothing will use these descriptors again.
+            let _none_open = unsafe { libc::syscall(libc::SYS_close_range, first, end, 0) };
+        }
+        first = last.saturating_add(1);
+    }
 }
 
 /// close_range(2): marks every descriptor from `first` up close-on-exec, so that none leaks into the program.

@@ -109,12 +109,22 @@ pub fn command(pid: i32) -> Option<Value> {
     kernel_text(format!("/proc/{pid}/comm"))
 }
 
-/// Whether a process has a handler for a signal, from the SigCgt mask of /proc/PID/status.
-pub fn catches(pid: i32, signal: i32) -> Option<bool> {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-    let mask = status.lines().find_map(|line| line.strip_prefix("SigCgt:"))?;
-    let mask = u64::from_str_radix(mask.trim(), 16).ok()?;
-    Some(mask & (1 << (signal - 1)) != 0)
+/// Whether a signal reaches a process that is number 1 of its PID namespace, from the masks in /proc/PID/status.
+pub fn takes(pid: i32, signal: i32) -> Option<bool> {
+    takes_by(&std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?, signal)
+}
+
+/// It does when there is a handler for it; and when it is blocked, because then it waits, for sigwait(3) or a signalfd. It
+/// does not reach any other number 1, but any other process with whatever it does by default, unless that ignores it.
+fn takes_by(status: &str, signal: i32) -> Option<bool> {
+    let field = |name: &str| status.lines().find_map(|line| line.strip_prefix(name));
+    let holds = |name: &str| {
+        let mask = u64::from_str_radix(field(name)?.trim(), 16).ok()?;
+        Some(mask & (1 << (signal - 1)) != 0)
+    };
+    // Its numbers from our PID namespace inwards: the last is the one it knows itself by.
+    let first = field("NSpid:")?.split_whitespace().next_back() == Some("1");
+    Some(!first || holds("SigCgt:")? || holds("SigBlk:")?)
 }
 
 fn kernel_text(path: impl AsRef<Path>) -> Option<Value> {
@@ -223,6 +233,18 @@ mod tests {
         let read = root(MOUNTINFO).unwrap();
         assert_eq!(read[0].2, json!("ext4 rw,relatime"));
         assert_eq!(read[1].2, json!(3));
+    }
+
+    #[test]
+    fn a_signal_reaches_process_1_only_if_caught_or_waited_for() {
+        let status = |nspid: &str, blocked: u64, caught: u64| {
+            format!("NSpid:\t{nspid}\nSigBlk:\t{blocked:016x}\nSigIgn:\t0\nSigCgt:\t{caught:016x}\n")
+        };
+        assert_eq!(takes_by(&status("70\t1", 0, 0), 15), Some(false));
+        assert_eq!(takes_by(&status("70\t1", 0, 1 << 14), 15), Some(true));
+        assert_eq!(takes_by(&status("70\t1", 1 << 14, 0), 15), Some(true));
+        assert_eq!(takes_by(&status("70", 0, 0), 15), Some(true));
+        assert_eq!(takes_by("", 15), None);
     }
 
     #[test]

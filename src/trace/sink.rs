@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 use std::borrow::Cow;
 use std::fs::File;
 use std::io::Write;
+use std::os::fd::AsRawFd;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU8, AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
@@ -52,6 +53,11 @@ pub fn become_actor(actor: Actor, host_pid: Option<i32>) {
     if let Some(pid) = host_pid {
         PID.store(pid, Relaxed);
     }
+}
+
+/// The number of the trace's descriptor, for a process that closes all others.
+pub fn descriptor() -> Option<i32> {
+    SINK.get().map(|sink| sink.file.as_raw_fd())
 }
 
 /// Tells nothing any more in this process: it is on its own from here.

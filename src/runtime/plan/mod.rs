@@ -202,6 +202,18 @@ impl Plan {
         self.namespaces.iter().any(|namespace| namespace.flag == flag && namespace.path.is_none())
     }
 
+    /// The program's user and group, as the host numbers them.
+    pub fn owner_outside(&self) -> (u32, u32) {
+        let outside = |map: &[IdMap], id: u32| {
+            let line = map.iter().find(|line| id >= line.inside && id - line.inside < line.length);
+            line.map_or(id, |line| line.outside + (id - line.inside))
+        };
+        if !self.creates(sys::CLONE_NEWUSER) {
+            return (self.uid, self.gid);
+        }
+        (outside(&self.uid_map, self.uid), outside(&self.gid_map, self.gid))
+    }
+
     /// The tree's path as rlab sees it, for the probes.
     pub fn rootfs(&self) -> &Path {
         &self.rootfs
@@ -289,6 +301,12 @@ fn namespaces(linux: &Linux) -> Result<Vec<Namespace>, PlanError> {
     let by_path = |flag: i32| namespaces.iter().any(|namespace| namespace.flag == flag && namespace.path.is_some());
     if by_path(sys::CLONE_NEWPID) || by_path(sys::CLONE_NEWUSER) {
         return Err(PlanError::Unsupported("joining a pid or user namespace by path"));
+    }
+    let user = namespaces.iter().any(|namespace| namespace.flag == sys::CLONE_NEWUSER);
+    if user
+        && (id_map(linux.uid_mappings().as_deref()).is_empty() || id_map(linux.gid_mappings().as_deref()).is_empty())
+    {
+        return Err(PlanError::Missing("linux.uidMappings or gidMappings of the new user namespace"));
     }
     // Without a mount namespace of its own, the container's mounts and its pivot_root would be the host's.
     if !namespaces.iter().any(|namespace| namespace.flag == sys::CLONE_NEWNS && namespace.path.is_none()) {

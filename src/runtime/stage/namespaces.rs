@@ -51,24 +51,50 @@ fn enter_time_namespace(flag: i32, spelt: &str) -> Outcome {
     Ok(sys::setns("/proc/self/ns/time_for_children".as_ref(), flag, spelt)?)
 }
 
+/// The namespaces that this process was in, by its own open descriptors.
+pub type WayBack = Vec<(std::os::fd::OwnedFd, i32, &'static str)>;
+
 /// With a user namespace, the parent itself steps into the container's other namespaces, clones, and steps back: the
 /// child inherits them. The way back is what is returned.
-pub fn join_before_clone(plan: &Plan) -> sys::Result<Vec<(std::path::PathBuf, i32, &'static str)>> {
+pub fn join_before_clone(plan: &Plan) -> sys::Result<WayBack> {
     let mut way_back = Vec::new();
     if !plan.creates(sys::CLONE_NEWUSER) {
         return Ok(way_back);
     }
     for namespace in &plan.namespaces {
         if let Some(path) = &namespace.path {
-            let link = if namespace.flag == sys::CLONE_NEWNET { "net" } else { "ipc" };
-            let own = sys::open_read(format!("/proc/self/ns/{link}").as_ref())?;
-            // The descriptor stays open until rlab ends: closed, the way back would be gone.
-            let kept = std::os::fd::IntoRawFd::into_raw_fd(own);
-            way_back.push((format!("/proc/self/fd/{kept}").into(), namespace.flag, namespace.spelt));
-            sys::setns(path, namespace.flag, namespace.spelt)?;
+            let joined = sys::open_read(own(namespace.flag).as_ref()).and_then(|own| {
+                sys::setns(path, namespace.flag, namespace.spelt)?;
+                way_back.push((own, namespace.flag, namespace.spelt));
+                Ok(())
+            });
+            if let Err(error) = joined {
+                step_back(way_back)?;
+                return Err(error);
+            }
         }
     }
     Ok(way_back)
+}
+
+/// Steps back into the namespaces that [`join_before_clone`] has left.
+pub fn step_back(way_back: WayBack) -> sys::Result<()> {
+    for (own, flag, spelt) in way_back {
+        let path = format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&own));
+        sys::setns(path.as_ref(), flag, spelt)?;
+    }
+    Ok(())
+}
+
+/// The file of this process's own namespace of a kind.
+fn own(flag: i32) -> &'static str {
+    match flag {
+        sys::CLONE_NEWNET => "/proc/self/ns/net",
+        sys::CLONE_NEWUTS => "/proc/self/ns/uts",
+        sys::CLONE_NEWIPC => "/proc/self/ns/ipc",
+        sys::CLONE_NEWCGROUP => "/proc/self/ns/cgroup",
+        _ => "/proc/self/ns/time",
+    }
 }
 
 /// Tells which namespaces are new, by the inode numbers that the kernel gives: equal numbers, same namespace.
