@@ -15,7 +15,7 @@ mod user;
 
 pub use error::Error;
 pub use home::Home;
-pub use images::Sources;
+pub use images::{Sources, obtain};
 pub use run::{Telling, run, trace_path};
 pub use sweep::{in_use, sweep};
 

@@ -12,7 +12,7 @@ use crate::trace::{self, Probe};
 use std::path::{Path, PathBuf};
 
 /// Which settings exist once per namespace, and which namespace that is. Every other one is the whole machine's.
-const NAMESPACED: [(&str, i32); 9] = [
+const NAMESPACED: [(&str, i32); 11] = [
     ("/proc/sys/net", sys::CLONE_NEWNET),
     ("/proc/sys/fs/mqueue", sys::CLONE_NEWIPC),
     ("/proc/sys/kernel/msgmax", sys::CLONE_NEWIPC),
@@ -22,6 +22,8 @@ const NAMESPACED: [(&str, i32); 9] = [
     ("/proc/sys/kernel/shmall", sys::CLONE_NEWIPC),
     ("/proc/sys/kernel/shmmax", sys::CLONE_NEWIPC),
     ("/proc/sys/kernel/shmmni", sys::CLONE_NEWIPC),
+    ("/proc/sys/kernel/shm_rmid_forced", sys::CLONE_NEWIPC),
+    ("/proc/sys/kernel/domainname", sys::CLONE_NEWUTS),
 ];
 
 /// Writes the settings.
