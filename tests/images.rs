@@ -12,7 +12,7 @@ use crate::registry::{Layout, PASSWORD, Recipe, Registry, missing};
 macro_rules! needs_registry {
     () => {
         if std::fs::metadata("/proc/self").is_ok_and(|own| std::os::unix::fs::MetadataExt::uid(&own) != 0) {
-            eprintln!("skipped: building and unpacking images needs root");
+            crate::skip::aloud("building and unpacking images needs root");
             return;
         }
         if missing(&["docker-registry", "skopeo", "umoci", "htpasswd"]) {

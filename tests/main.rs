@@ -2,6 +2,7 @@
 //! one another.
 #![expect(
     clippy::disallowed_methods,
+    clippy::unwrap_used,
     unsafe_code,
     reason = "a test is outside the container: it signals, opens terminals and tidies up by the kernel's own calls"
 )]

@@ -42,11 +42,13 @@ impl Directory {
 
 impl Cgroup {
     /// Its path below the top of each hierarchy, such as `rlab/3f9c…`.
+    #[cfg(test)]
     pub fn path(&self) -> &Path {
         &self.path
     }
 
     /// Its directories, one for each hierarchy.
+    #[cfg(test)]
     pub fn directories(&self) -> impl Iterator<Item = &Path> {
         self.directories.iter().map(|directory| directory.path.as_path())
     }

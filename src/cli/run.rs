@@ -238,7 +238,7 @@ fn heading(args: &Args) -> String {
     let user = if sys::geteuid() == 0 { "root" } else { "an ordinary user" };
     let groups = engine::cgroup_layout().unwrap_or("absent");
     format!(
-        "rlab · run {} · as {user} · cgroup {groups} · Linux {kernel}\nevery call: --explain=calls · every change: --explain=json · a line a stage: --explain=brief\n",
+        "rlab · run {} · as {user} · cgroup {groups} · Linux {kernel}\nall calls: --explain=calls · all else: --explain=json · short: --explain=brief\n",
         args.image
     )
 }

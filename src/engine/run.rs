@@ -33,8 +33,6 @@ pub fn run(home: &Home, options: &RunOptions, sources: &Sources<'_>, telling: Te
     if sys::geteuid() != 0 {
         return Err(Error::NotRoot(sys::geteuid()));
     }
-    // Files for the container are readable for its users, whatever umask rlab was started with.
-    sys::mount::umask(0o022).map_err(super::error::refused("bundle"))?;
     sweep(home);
     let reference: Reference = options.image.parse().map_err(crate::image::Error::from)?;
     let store = Store::open(&home.root)?;
@@ -213,6 +211,8 @@ fn bundle(
     hostname: &str,
     network: &Attached,
 ) -> Result<(), Error> {
+    // What is made from here on is for the container's users to read, whatever umask rlab was started with.
+    sys::mount::umask(0o022).map_err(super::error::refused("bundle"))?;
     let tree = RootDir::open(rootfs).map_err(super::error::refused("bundle"))?;
     let user = resolve_user(options.user.as_deref().unwrap_or(&config.user), &tree)?;
     let files = [("resolv.conf", &network.resolv_conf), ("hosts", &network.hosts), ("hostname", &network.hostname)];

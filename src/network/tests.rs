@@ -1,5 +1,4 @@
 //! Whole networks, made and taken away inside a network namespace of the test's own, with `ip` and `nft` as witnesses.
-#![expect(clippy::disallowed_macros, reason = "a test that is skipped says so aloud")]
 
 use super::*;
 use crate::sys::{self, netns};

@@ -133,6 +133,7 @@ impl Error {
             Error::CommandNotFound { name, .. } => {
                 Some(format!("look at what the image holds: rlab run --rm -it IMAGE sh, then: ls -l $(dirname {name})"))
             }
+            Error::Plan(PlanError::Seccomp(error)) => error.hint(),
             Error::Plan(_) | Error::Bundle { .. } => Some("compare with the OCI runtime-spec, config.md".to_owned()),
             _ => None,
         }

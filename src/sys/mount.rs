@@ -85,11 +85,6 @@ pub fn chdir(path: &Path) -> Result<()> {
     traced(|| Call::new("chdir").path("path", path), || nix::unistd::chdir(path))
 }
 
-/// fchdir(2) to a place inside the container's tree.
-pub fn fchdir(place: &Place) -> Result<()> {
-    traced(|| Call::new("fchdir").arg("fd", place.fd().as_raw_fd()), || nix::unistd::fchdir(place.fd()))
-}
-
 /// umask(2). It can't fail.
 pub fn umask(mask: u32) -> Result<u32> {
     let mut before = 0;

@@ -222,7 +222,6 @@ mod tests {
     }
 
     #[test]
-    #[expect(clippy::disallowed_macros, reason = "a test that is skipped says so aloud")]
     fn a_refusal_comes_with_the_kernels_own_words() {
         if crate::sys::geteuid() != 0 {
             crate::skip::aloud("making a network namespace needs root");

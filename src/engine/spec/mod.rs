@@ -100,7 +100,8 @@ fn linux(order: &Order<'_>) -> Result<Value, super::Error> {
         "resources": resources::resources(options)?,
     });
     if options.private_user {
-        // The numbers that Docker's userns-remap and podman use: beyond those of any real user.
+        // The first range that useradd hands out in /etc/subuid, which Docker's userns-remap usually gets: beyond the
+        // numbers that useradd gives to users.
         let map = json!([{"containerID": 0, "hostID": 100_000, "size": 65_536}]);
         linux["uidMappings"] = map.clone();
         linux["gidMappings"] = map;

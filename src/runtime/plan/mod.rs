@@ -14,7 +14,7 @@ use oci_spec::runtime::{Linux, LinuxNamespaceType, Mount as SpecMount, Process, 
 use std::path::{Path, PathBuf};
 
 /// What config.json asks for and can't have.
-#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[derive(Debug, thiserror::Error)]
 pub enum PlanError {
     /// A field that must be there is not.
     #[error("{0} is missing")]
@@ -34,7 +34,7 @@ pub enum PlanError {
     Unsupported(&'static str),
     /// The seccomp profile.
     #[error("linux.seccomp: {0}")]
-    Seccomp(String),
+    Seccomp(#[from] seccomp::Error),
 }
 
 /// One namespace: new, or an existing one by path.
@@ -426,7 +426,7 @@ fn capabilities(sets: &oci_spec::runtime::LinuxCapabilities) -> Result<Capabilit
 
 fn filter(linux: &Linux) -> Result<Option<seccomp::Filter>, PlanError> {
     let Some(profile) = linux.seccomp() else { return Ok(None) };
-    let filter = seccomp::compile(profile).map_err(|error| PlanError::Seccomp(error.to_string()))?;
+    let filter = seccomp::compile(profile).map_err(PlanError::Seccomp)?;
     // Someone would have to answer for every such call, and nobody here does.
     if filter.flags.new_listener {
         return Err(PlanError::Unsupported("SCMP_ACT_NOTIFY in linux.seccomp"));

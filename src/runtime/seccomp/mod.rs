@@ -38,5 +38,5 @@ pub use compile::{Filter, compile};
 pub use disassemble::disassemble;
 pub use error::Error;
 pub use filter_flags::FilterFlags;
-pub use profile::{DockerProfile, docker_default, from_docker_json};
+pub use profile::{docker_default, from_docker_json};
 pub use summary::FilterSummary;

@@ -51,15 +51,15 @@ fn mask(tree: &RootDir, place: &Place) -> Outcome {
         return Ok(mount_at(Some("tmpfs"), place, Some("tmpfs"), MsFlags::MS_RDONLY, Some("size=0k"))?);
     }
     let null = tree.resolve_without_links(Path::new("/dev/null"))?;
-    // An image or a racing neighbour may have put a link to a file of its choice in this place: bound over
-    // /proc/sys/kernel/core_pattern, say, it would be read-write (CVE-2025-31133).
+    // A neighbour that shares a mount may have put a link in place of /dev/null. Followed, what it leads to, such as
+    // /proc/sys/kernel/core_pattern, would be bound over the file to mask, and be writable there (CVE-2025-31133).
     if !null.is_device(1, 3) {
         return Err(Refusal::Reason("/dev/null in the container is not the null device".to_owned()));
     }
     Ok(mount_at(Some(&null.proc_path().to_string_lossy()), place, None, MsFlags::MS_BIND, None)?)
 }
 
-/// A path is bound onto itself, because only a mount can be read-only, and then made so by a second call.
+/// A path is bound onto itself, because read-only is a property of a mount, and then made so by a second call.
 fn read_only(tree: &RootDir, place: &Place, path: &Path) -> Outcome {
     let itself = place.proc_path().to_string_lossy().into_owned();
     mount_at(Some(&itself), place, None, MsFlags::MS_BIND | MsFlags::MS_REC, None)?;

@@ -57,8 +57,9 @@ fn filesystem(tree: &RootDir, wanted: &Mount) -> Outcome {
     propagate(tree, wanted)
 }
 
-/// An image may hold a link in place of /proc. Followed, it would put the kernel's files somewhere else and leave the
-/// image's own at /proc: then every look into /proc/self is answered by the image (CVE-2019-16884, CVE-2019-19921).
+/// An image may hold a link in place of /proc. Followed, it would put the kernel's files where a neighbour that shares
+/// a volume can move them, before parts of them are covered and locked (CVE-2019-19921). And with something else at
+/// /proc, the image itself answers every look into /proc/self (CVE-2019-16884, there by a volume).
 fn refuse_link(tree: &RootDir, wanted: &Mount) -> Outcome {
     if matches!(wanted.kind.as_str(), "proc" | "sysfs") && tree.resolve_without_links(&wanted.destination).is_err() {
         return Err(Refusal::Reason(format!("the image has a link in the path {}", wanted.destination.display())));

@@ -1,10 +1,10 @@
-//! The process is made, with private names.
+//! The process is made, in new namespaces.
 //!
 //! Man: namespaces(7), clone(2), setns(2), unshare(2). Spec: linux.namespaces.
 //!
 //! One clone3(2) makes the process *in* its new namespaces. A PID namespace can't be entered in any other way: unshare
-//! and setns change only where the next child is born, which is why older runtimes forked twice (a process can't change
-//! its own number).
+//! and setns change only where the next child is born, which is why a runtime that unshares has to fork once more (a
+//! process can't change its own number).
 
 use super::Outcome;
 use crate::runtime::plan::Plan;
@@ -12,10 +12,10 @@ use crate::sys;
 use crate::trace::{self, probe};
 use serde_json::json;
 
-/// Namespaces that clone3 can't make for us, and why.
+/// Namespaces that are not left to clone3, and why.
 ///
-/// cgroup: it must be made after the process is in its groups. time: see time_namespaces(7), a process enters a new one
-/// by setns, because its clocks may only be set while nobody is in it.
+/// cgroup: it must be made after the process is in its groups. time: its clocks may only be set while nobody is in it,
+/// so unshare makes it for the children to come, and setns enters it, see time_namespaces(7).
 const LATER: i32 = sys::CLONE_NEWCGROUP | sys::CLONE_NEWTIME;
 
 /// Makes the process. Comes back twice: in the parent and in the child.

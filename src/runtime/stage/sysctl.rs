@@ -1,6 +1,6 @@
 //! Kernel settings of the container's own namespaces.
 //!
-//! Man: sysctl(8), proc_sys(5). Spec: linux.sysctl.
+//! Man: sysctl(8), proc(5). Spec: linux.sysctl.
 //!
 //! After pivot_root, through the container's own /proc, and before /proc/sys becomes read-only. The files under
 //! /proc/sys/net show the network namespace of whoever opens them, so the write must come from inside.
@@ -11,7 +11,7 @@ use crate::sys;
 use crate::trace::{self, Probe};
 use std::path::{Path, PathBuf};
 
-/// Which settings exist once per namespace, and which namespace that is. Every other one is the whole machine's.
+/// Settings that exist once per namespace, and which namespace that is. Every other one is taken for the machine's.
 const NAMESPACED: [(&str, i32); 11] = [
     ("/proc/sys/net", sys::CLONE_NEWNET),
     ("/proc/sys/fs/mqueue", sys::CLONE_NEWIPC),
