@@ -9,6 +9,7 @@ use crate::engine::options::{PullPolicy, RunOptions, Seccomp};
 use crate::engine::{self, Sources, Telling};
 use crate::image::progress::Progress;
 use crate::network::{self, Dns, Mode};
+use crate::sys;
 use crate::trace::{Replay, View};
 use clap::{ArgAction, Args as ClapArgs, ValueEnum};
 use std::cell::RefCell;
@@ -204,6 +205,10 @@ impl From<Network> for Mode {
 
 /// Runs the container and gives its exit code.
 pub fn run(args: Args, context: &mut Context) -> Result<u8, Failure> {
+    if args.interactive && args.tty && !sys::isatty(std::io::stdin()) {
+        let reason = "the input device is not a TTY: leave -t out to pass a file or a pipe on".to_owned();
+        return Err(Failure::Flag { flag: "-it", reason });
+    }
     let (config, client, platform) = settings::load(&args.registry, context)?;
     let telling = telling(&args, context)?;
     let explains = args.explain.is_some();
@@ -250,7 +255,7 @@ fn telling(args: &Args, context: &mut Context) -> Result<Telling, Failure> {
 fn heading(args: &Args) -> String {
     let kernel = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
     let kernel = kernel.split(['-', '.']).take(2).collect::<Vec<_>>().join(".");
-    let user = if crate::sys::geteuid() == 0 { "root" } else { "an ordinary user" };
+    let user = if sys::geteuid() == 0 { "root" } else { "an ordinary user" };
     let groups = engine::cgroup_layout().unwrap_or("absent");
     format!(
         "rlab · run {} · as {user} · cgroup {groups} · Linux {kernel}\nall calls: --explain=calls · all else: --explain=json · short: --explain=brief\n",

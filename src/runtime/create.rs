@@ -93,7 +93,7 @@ pub fn create(bundle: &Path, dir: &Path, options: CreateOptions) -> Result<Creat
         state.process = start_time(pid).map(|time| (pid, time));
         state.save(dir)?;
         cgroup_stage::join(&group, pid)?;
-        sync::send(std::os::fd::AsFd::as_fd(&ours), &sync::ToInit::Go { pid }, None);
+        sync::send(std::os::fd::AsFd::as_fd(&ours), &sync::ToInit::Go, None);
         parent::expect_joined(&ours, pid)?;
         namespaces::tell(pid);
         Ok::<_, Error>((pid, pidfd))

@@ -81,11 +81,11 @@ fn run(plan: &Plan, inherited: &Inherited) -> Result<Infallible, Failure> {
 /// Up to being in every namespace, and having a number there.
 fn join(plan: &Plan, inherited: &Inherited) -> Result<(), Failure> {
     let socket = inherited.socket.as_fd();
-    sys::close_all_but(&inherited.descriptors());
-    let Some((ToInit::Go { pid }, _)) = receive(socket) else { sys::exit_now(1) };
-    trace::become_actor(Actor::Init, Some(pid));
-    trace::resume(Stage::Namespaces);
     let named = |refusal| stage::name(Stage::Namespaces, refusal);
+    trace::become_actor(Actor::Init, sys::number_outside());
+    trace::resume(Stage::Namespaces);
+    sys::close_all_but(&inherited.descriptors()).map_err(|error| named(error.into()))?;
+    let Some((ToInit::Go, _)) = receive(socket) else { sys::exit_now(1) };
     // What runs in the container already could otherwise look at us through /proc, and by /proc/PID/exe reach rlab's
     // own file, to overwrite it (CVE-2019-5736 was that, in runc). execve sets this back for the program.
     sys::set_undumpable().map_err(|error| named(error.into()))?;

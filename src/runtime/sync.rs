@@ -22,11 +22,8 @@ use std::os::fd::{BorrowedFd, OwnedFd};
 /// What the parent says.
 #[derive(Serialize, Deserialize, Debug)]
 pub enum ToInit {
-    /// The process is in its control groups. `pid` is its number as the host sees it.
-    Go {
-        /// Its number outside.
-        pid: i32,
-    },
+    /// The process is in its control groups.
+    Go,
     /// The id maps are written.
     Mapped,
 }

@@ -48,6 +48,7 @@ pub struct Order<'a> {
 /// The form.
 pub fn spec(order: &Order<'_>) -> Result<Value, super::Error> {
     let options = order.options;
+    refuse_contradictions(options)?;
     let mut process = json!({
         "terminal": options.terminal,
         "user": {"uid": order.user.uid, "gid": order.user.gid, "additionalGids": order.user.groups},
@@ -74,6 +75,21 @@ pub fn spec(order: &Order<'_>) -> Result<Value, super::Error> {
         spec["hostname"] = json!(order.hostname);
     }
     Ok(spec)
+}
+
+/// What Docker refuses as well, because one of the two would be ignored.
+fn refuse_contradictions(options: &RunOptions) -> Result<(), super::Error> {
+    if let (true, Some(name)) = (options.host_uts, &options.hostname) {
+        let reason = "with --uts host it would rename the host".to_owned();
+        return Err(super::Error::Flag { flag: "--hostname", value: name.clone(), reason });
+    }
+    match &options.workdir {
+        Some(dir) if !Path::new(dir).is_absolute() => {
+            let reason = "is not an absolute path".to_owned();
+            Err(super::Error::Flag { flag: "--workdir", value: dir.clone(), reason })
+        }
+        _ => Ok(()),
+    }
 }
 
 fn linux(order: &Order<'_>) -> Result<Value, super::Error> {

@@ -7,6 +7,7 @@
 
 use super::{Outcome, Refusal, mounts};
 use crate::runtime::plan::Plan;
+use crate::sys;
 use crate::sys::mount::{MsFlags, mount_at};
 use crate::sys::rootdir::{Place, RootDir};
 use crate::trace::{self, Probe};
@@ -23,17 +24,27 @@ pub fn apply(plan: &Plan) -> Outcome {
         // Without links: /proc and /sys are the kernel's own, but other paths may be asked for, and a link there would
         // lead the cover elsewhere, leaving bare what it was meant for.
         for path in &plan.readonly_paths {
-            if let Ok(place) = tree.resolve_without_links(path) {
+            if let Some(place) = present(&tree, path)? {
                 read_only(&tree, &place, path)?;
             }
         }
         for path in &plan.masked_paths {
-            if let Ok(place) = tree.resolve_without_links(path) {
+            if let Some(place) = present(&tree, path)? {
                 mask(&tree, &place)?;
             }
         }
         Ok(())
     })
+}
+
+/// Only what is not there at all is left out. Any other answer, above all that of a link, means that something would stay
+/// uncovered which the plan wants covered.
+fn present(tree: &RootDir, path: &Path) -> Outcome<Option<Place>> {
+    match tree.resolve_without_links(path) {
+        Ok(place) => Ok(Some(place)),
+        Err(error) if [sys::Errno::ENOENT as i32, sys::Errno::ENOTDIR as i32].contains(&error.errno) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// A file disappears under /dev/null, a directory under an empty tmpfs.
