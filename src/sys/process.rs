@@ -372,6 +372,12 @@ pub fn getpid() -> i32 {
     Pid::this().as_raw()
 }
 
+/// The number that this process has outside of its own PID namespace, as long as the host's /proc is in view: that one shows
+/// every process under the number of the namespace it was mounted in.
+pub fn number_outside() -> Option<i32> {
+    std::fs::read_link("/proc/self").ok()?.to_str()?.parse().ok()
+}
+
 /// Whether a descriptor is a terminal.
 pub fn isatty(fd: impl AsFd) -> bool {
     nix::unistd::isatty(fd).unwrap_or(false)

@@ -8,7 +8,7 @@ use super::{Error, Result, traced};
 use crate::trace::Call;
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, OFlag, OpenHow, ResolveFlag, openat2};
-use nix::sys::stat::{Mode, SFlag, fchmodat, fstat, makedev, mkdirat, mknodat};
+use nix::sys::stat::{Mode, SFlag, fstat, makedev, mkdirat, mknodat};
 use nix::unistd::{symlinkat, unlinkat};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::{Component, Path, PathBuf};
@@ -30,7 +30,7 @@ impl Place {
         &self.inside
     }
 
-    /// The name under which calls that take only paths reach the descriptor, see proc_pid_fd(5).
+    /// The name under which calls that take only paths reach the descriptor, see proc(5).
     pub fn proc_path(&self) -> PathBuf {
         PathBuf::from(format!("/proc/self/fd/{}", self.fd.as_raw_fd()))
     }
@@ -106,7 +106,7 @@ impl RootDir {
         self.resolve(path)
     }
 
-    /// mknodat(2) of a character or block device (`major`, `minor`), with its mode whatever the umask is.
+    /// mknodat(2) of a character or block device (`major`, `minor`), with its mode less the umask.
     pub fn make_device(&self, path: &Path, block: bool, mode: u32, major: u64, minor: u64) -> Result<()> {
         let parent = self.make_dir(path.parent().unwrap_or(Path::new("/")))?;
         let kind = if block { SFlag::S_IFBLK } else { SFlag::S_IFCHR };
@@ -130,9 +130,6 @@ impl RootDir {
             },
             || mknodat(&parent.fd, name, kind, Mode::from_bits_truncate(mode), makedev(major, minor)),
         )?;
-        // mknod takes the umask off the mode; a /dev/null that only root may write breaks most programs.
-        let _mode_stays =
-            fchmodat(&parent.fd, name, Mode::from_bits_truncate(mode), nix::sys::stat::FchmodatFlags::FollowSymlink);
         Ok(())
     }
 
