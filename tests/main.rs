@@ -10,6 +10,8 @@
 mod harness;
 mod house;
 mod images;
+mod life;
+mod limits;
 mod registry;
 mod run;
 mod skip;
