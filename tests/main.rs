@@ -10,6 +10,7 @@
 mod harness;
 mod house;
 mod images;
+mod readme;
 mod registry;
 mod run;
 mod skip;
