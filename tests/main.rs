@@ -11,5 +11,7 @@ mod harness;
 mod house;
 mod images;
 mod registry;
+mod run;
 mod skip;
+mod terminal;
 mod tidy;

@@ -5,7 +5,7 @@ use super::init::{self, Inherited};
 use super::plan::Plan;
 use super::stage::{self, cgroup as cgroup_stage, namespaces};
 use super::state::{RuntimeState, start_time};
-use super::{parent, sync};
+use super::{parent, sync, way_back};
 use crate::cgroup;
 use crate::sys;
 use crate::trace::{self, Stage};
@@ -112,13 +112,13 @@ fn spawn(plan: &Plan, inherited: Inherited) -> Result<(i32, OwnedFd), Error> {
         1 => {}
         more => return Err(Error::Threads(more)),
     }
-    let way_back = namespaces::join_before_clone(plan).map_err(named)?;
+    let way_back = way_back::join_before_clone(plan).map_err(named)?;
     let cloned = namespaces::clone(plan);
     if matches!(cloned, Ok(sys::Cloned::Child)) {
         init::main(plan, &inherited)
     }
     // Before the clone's own error: what is cleared up next must not be looked for in the container's namespaces.
-    namespaces::step_back(way_back).map_err(named)?;
+    way_back::step_back(way_back).map_err(named)?;
     match cloned.map_err(named)? {
         // `inherited` is dropped here: were our copy of init's socket open, we would never see that init is gone.
         sys::Cloned::Parent { pid, pidfd } => Ok((pid, pidfd)),

@@ -20,6 +20,7 @@ pub fn apply(plan: &Plan) -> Outcome {
     trace::observe(Probe::Capabilities, || cut(wanted))
 }
 
+/// Three steps, and each needs what the next takes away.
 fn cut(wanted: &Capabilities) -> Outcome {
     // After the change of user, the capabilities are permitted but no longer in force; CAP_SETPCAP must be.
     let permitted = sys::permitted_capabilities();

@@ -21,6 +21,8 @@ pub fn apply(plan: &Plan) -> Outcome {
     }
     trace::observe(Probe::Mounts(Path::new("/")), || {
         let tree = mounts::reopen()?;
+        // Without links: /proc and /sys are the kernel's own, but other paths may be asked for, and a link there would
+        // lead the cover elsewhere, leaving bare what it was meant for.
         for path in &plan.readonly_paths {
             if let Some(place) = present(&tree, path)? {
                 read_only(&tree, &place, path)?;
@@ -46,6 +48,9 @@ fn present(tree: &RootDir, path: &Path) -> Outcome<Option<Place>> {
 }
 
 /// A file disappears under /dev/null, a directory under an empty tmpfs.
+///
+/// Covered, not removed: nobody can remove a file of /proc. And not protected by its mode either, because root inside
+/// passes every check of modes; what is not in reach needs no check.
 fn mask(tree: &RootDir, place: &Place) -> Outcome {
     if place.is_dir() {
         return Ok(mount_at(Some("tmpfs"), place, Some("tmpfs"), MsFlags::MS_RDONLY, Some("size=0k"))?);
@@ -63,7 +68,10 @@ fn mask(tree: &RootDir, place: &Place) -> Outcome {
 fn read_only(tree: &RootDir, place: &Place, path: &Path) -> Outcome {
     let itself = place.proc_path().to_string_lossy().into_owned();
     mount_at(Some(&itself), place, None, MsFlags::MS_BIND | MsFlags::MS_REC, None)?;
+    // The second look-up finds the new mount; the first place lies below it now.
     let place = tree.resolve_without_links(path)?;
+    // MS_REMOUNT with MS_BIND changes this one mount. Without MS_BIND it would change the filesystem, and with it the
+    // host's /proc: both show the same one when they share the PID namespace.
     let flags = MsFlags::MS_REMOUNT
         | MsFlags::MS_BIND
         | MsFlags::MS_RDONLY

@@ -12,7 +12,7 @@ use crate::trace::{self, Probe};
 use std::path::{Path, PathBuf};
 
 /// Settings that exist once per namespace, and which namespace that is. Every other one is taken for the machine's.
-const NAMESPACED: [(&str, i32); 11] = [
+const NAMESPACED: [(&str, i32); 12] = [
     ("/proc/sys/net", sys::CLONE_NEWNET),
     ("/proc/sys/fs/mqueue", sys::CLONE_NEWIPC),
     ("/proc/sys/kernel/msgmax", sys::CLONE_NEWIPC),
@@ -23,10 +23,14 @@ const NAMESPACED: [(&str, i32); 11] = [
     ("/proc/sys/kernel/shmmax", sys::CLONE_NEWIPC),
     ("/proc/sys/kernel/shmmni", sys::CLONE_NEWIPC),
     ("/proc/sys/kernel/shm_rmid_forced", sys::CLONE_NEWIPC),
+    ("/proc/sys/kernel/hostname", sys::CLONE_NEWUTS),
     ("/proc/sys/kernel/domainname", sys::CLONE_NEWUTS),
 ];
 
 /// Writes the settings.
+///
+/// Each is a write(2) of a few letters into a file, and the kernel judges the value in that call: what it can't take is
+/// EINVAL, what the container may not touch EACCES.
 pub fn apply(plan: &Plan) -> Outcome {
     if plan.sysctl.is_empty() {
         trace::skip("no_sysctl");
@@ -43,6 +47,9 @@ pub fn apply(plan: &Plan) -> Outcome {
 }
 
 /// A setting of the whole machine, or of a namespace that is shared with the host, would change the host.
+///
+/// The kernel would not refuse it: this process is still root with all its capabilities. So the list above decides, and
+/// what is not on it is refused, rather than the other way round: a new kernel brings settings that no list knows.
 fn refuse_host(plan: &Plan, path: &Path) -> Outcome {
     let own = |flag: i32| plan.namespaces.iter().any(|namespace| namespace.flag == flag);
     match NAMESPACED.iter().find(|(prefix, _)| path.starts_with(prefix)) {
