@@ -8,7 +8,7 @@ use super::journal::Made;
 use super::options::RunOptions;
 use super::spec::{Order, spec};
 use super::user::resolve as resolve_user;
-use super::{snapshot, sweep};
+use super::{idmap, snapshot, sweep};
 use crate::image::config::ExecConfig;
 use crate::image::reference::Reference;
 use crate::image::store::{ImageRecord, Store};
@@ -61,7 +61,7 @@ fn live(
 ) -> Result<Ended, Error> {
     let mut signals = Signals::new().map_err(|errno| shim::Error::Streams { what: "signalfd4", errno })?;
     let image = heeding(&mut signals, container, || obtain(store, reference, sources))?;
-    let rootfs = trace::stage(Stage::Snapshot, || snapshot::create(container, store, &image))?;
+    let rootfs = trace::stage(Stage::Snapshot, || snapshot::create(home, container, store, &image, options.private_user))?;
     let config = store.config(&image)?.config;
     let args = command(options, &config)?;
     keep_record(container, &image, &args, options.remove)?;
@@ -219,6 +219,9 @@ fn bundle(
     for (name, text) in files {
         let path = container.dir.join(name);
         std::fs::write(&path, text).map_err(file(&path))?;
+        if options.private_user {
+            idmap::give(&path, "bundle")?;
+        }
     }
     for bind in &options.binds {
         make_source(&bind.source)?;
