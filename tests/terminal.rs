@@ -88,7 +88,7 @@ fn the_users_terminal_is_given_back_as_it_was() {
     assert!(settings.contains(':') && after.contains(settings), "{text}");
 
     // The same when rlab itself is asked to end.
-    let mut terminal = stty("stty -g; \"$@\" & echo pid $!; wait; wait $!; echo code $?; stty -g; echo end");
+    let mut terminal = stty("stty -g; exec 3<&0; \"$@\" <&3 & echo pid $!; wait $!; echo code $?; stty -g; echo end");
     terminal.wait_for("pid ", SOON);
     terminal.wait_for("\r\n", SOON);
     let text = terminal.text();

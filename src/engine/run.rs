@@ -6,9 +6,9 @@ use super::home::Home;
 use super::images::{Sources, obtain};
 use super::journal::Made;
 use super::options::RunOptions;
-use super::snapshot;
 use super::spec::{Order, spec};
 use super::user::resolve as resolve_user;
+use super::{idmap, snapshot};
 use crate::image::config::ExecConfig;
 use crate::image::reference::Reference;
 use crate::image::store::{ImageRecord, Store};
@@ -60,7 +60,7 @@ fn live(
 ) -> Result<Ended, Error> {
     let mut signals = Signals::new().map_err(|errno| shim::Error::Streams { what: "signalfd4", errno })?;
     let image = heeding(&mut signals, container, || obtain(store, reference, sources))?;
-    let rootfs = trace::stage(Stage::Snapshot, || snapshot::create(container, store, &image))?;
+    let rootfs = trace::stage(Stage::Snapshot, || snapshot::create(home, container, store, &image, options.private_user))?;
     let config = store.config(&image)?.config;
     let args = command(options, &config)?;
     keep_record(container, &image, &args, options.remove)?;
@@ -218,6 +218,9 @@ fn bundle(
     for (name, text) in files {
         let path = container.dir.join(name);
         std::fs::write(&path, text).map_err(file(&path))?;
+        if options.private_user {
+            idmap::give(&path, "bundle")?;
+        }
     }
     for bind in &options.binds {
         make_source(&bind.source)?;

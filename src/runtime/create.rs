@@ -61,6 +61,8 @@ impl Stdio {
 pub struct Created {
     /// Its first process, as the host numbers it.
     pub pid: i32,
+    /// The process that becomes the program: the first, or its child with `--init`.
+    pub program: i32,
     /// Stands for that process.
     pub pidfd: OwnedFd,
     /// The outer end of its terminal, if it has one.
@@ -99,9 +101,9 @@ pub fn create(bundle: &Path, dir: &Path, options: CreateOptions) -> Result<Creat
         Ok::<_, Error>((pid, pidfd))
     })?;
     stage::run(Stage::IdMappings, || stage::id_mappings::apply(&plan, pid))?;
-    let (program, console) = parent::let_it_prepare(&ours, pid)?;
-    let exec = sys::execve_call(Path::new(&program), &plan.args, &plan.env);
-    Ok(Created { pid, pidfd, console, cgroup: group, socket: ours, fifo, exec })
+    let waiting = parent::let_it_prepare(&ours, pid)?;
+    let exec = sys::execve_call(Path::new(&waiting.program), &plan.args, &plan.env);
+    Ok(Created { pid, program: waiting.pid, pidfd, console: waiting.console, cgroup: group, socket: ours, fifo, exec })
 }
 
 /// The clone. The child goes its own way from here and never comes back.

@@ -70,6 +70,9 @@ fn run(plan: &Plan, inherited: &Inherited) -> Result<Infallible, Failure> {
     stage::run(Stage::Exec, || {
         if plan.init {
             super::reaper::fork()?; // what follows is its child's
+            send(socket, &FromInit::Forked, None);
+            let Some((ToInit::Number(pid), _)) = receive(socket) else { sys::exit_now(1) };
+            trace::become_actor(Actor::Init, pid);
         }
         let program = exec::prepare(plan)?;
         send(socket, &FromInit::Ready { program: program.to_string_lossy().into_owned() }, None);

@@ -26,6 +26,8 @@ pub enum ToInit {
     Go,
     /// The id maps are written.
     Mapped,
+    /// The answer to `Forked`: the sender's number as the host sees it.
+    Number(Option<i32>),
 }
 
 /// What init says.
@@ -35,6 +37,8 @@ pub enum FromInit {
     Joined,
     /// The terminal's other end comes with this message.
     Console,
+    /// The sender is a child of the process that was cloned, which stays to be process 1.
+    Forked,
     /// It stands at the exec fifo. `program` is the file that execve will get.
     Ready {
         /// The file, as the container sees it.

@@ -165,8 +165,8 @@ fn close_range(first: u32, last: u32) -> Result<()> {
     let spelt = if last == u32::MAX { "~0U".to_owned() } else { last.to_string() };
     traced(
         || Call::new("close_range").arg("first", first).arg("last", spelt).arg("flags", "0"),
-        // SAFETY: the caller is a copy of a process, in which nothing will use these descriptors again.
         || {
+            // SAFETY: the caller is a copy of a process, in which nothing will use these descriptors again.
             let result = unsafe { libc::syscall(libc::SYS_close_range, first, last, 0) };
             nix::errno::Errno::result(result).map(drop)
         },

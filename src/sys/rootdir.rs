@@ -8,6 +8,8 @@ use super::{Error, Result, traced};
 use crate::trace::Call;
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, OFlag, OpenHow, ResolveFlag, openat2};
+use nix::mount::MsFlags;
+use nix::sys::statvfs::FsFlags;
 use nix::sys::stat::{Mode, SFlag, fstat, makedev, mkdirat, mknodat};
 use nix::unistd::{symlinkat, unlinkat};
 use std::os::fd::{AsRawFd, OwnedFd};
@@ -41,6 +43,18 @@ impl Place {
             SFlag::from_bits_truncate(found.st_mode) & SFlag::S_IFMT == SFlag::S_IFCHR
                 && found.st_rdev == makedev(major, minor)
         })
+    }
+
+    /// The flags of the mount it lies on that a remount would take off if they were not given again, see statvfs(3).
+    pub fn mount_flags(&self) -> nix::Result<MsFlags> {
+        let found = nix::sys::statvfs::fstatvfs(&self.fd)?.flags();
+        let pairs = [
+            (FsFlags::ST_RDONLY, MsFlags::MS_RDONLY),
+            (FsFlags::ST_NOSUID, MsFlags::MS_NOSUID),
+            (FsFlags::ST_NODEV, MsFlags::MS_NODEV),
+            (FsFlags::ST_NOEXEC, MsFlags::MS_NOEXEC),
+        ];
+        Ok(pairs.into_iter().filter(|(stat, _)| found.contains(*stat)).map(|(_, flag)| flag).collect())
     }
 
     /// Whether it is a directory.

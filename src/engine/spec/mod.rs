@@ -7,6 +7,7 @@ mod mounts;
 mod resources;
 mod security;
 
+use super::idmap;
 use super::options::RunOptions;
 use super::user::User;
 use crate::image::config::ExecConfig;
@@ -100,9 +101,7 @@ fn linux(order: &Order<'_>) -> Result<Value, super::Error> {
         "resources": resources::resources(options)?,
     });
     if options.private_user {
-        // The first range that useradd hands out in /etc/subuid, which Docker's userns-remap usually gets: beyond the
-        // numbers that useradd gives to users.
-        let map = json!([{"containerID": 0, "hostID": 100_000, "size": 65_536}]);
+        let map = json!([{"containerID": 0, "hostID": idmap::FIRST_ID, "size": idmap::ID_COUNT}]);
         linux["uidMappings"] = map.clone();
         linux["gidMappings"] = map;
     }

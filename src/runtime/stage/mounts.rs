@@ -82,6 +82,9 @@ fn bind(tree: &RootDir, wanted: &Mount) -> Outcome {
     if !more.is_empty() {
         // Looked up again: the descriptor from before names the directory that is now covered.
         let place = tree.resolve(&wanted.destination)?;
+        // A remount sets all flags anew. A file system that the host has mounted nosuid stays so; in a user namespace the
+        // kernel would refuse anything else.
+        let more = more | place.mount_flags().unwrap_or(MsFlags::empty());
         mount_at(None, &place, None, MsFlags::MS_REMOUNT | MsFlags::MS_BIND | more, None)?;
     }
     Ok(())
