@@ -166,10 +166,7 @@ fn close_range(first: u32, last: u32) -> Result<()> {
     traced(
         || Call::new("close_range").arg("first", first).arg("last", spelt).arg("flags", "0"),
         // SAFETY: the caller is a copy of a process, in which nothing will use these descriptors again.
-        || {
-            let result = unsafe { libc::syscall(libc::SYS_close_range, first, last, 0) };
-            nix::errno::Errno::result(result).map(drop)
-        },
+        || nix::errno::Errno::result(unsafe { libc::syscall(libc::SYS_close_range, first, last, 0) }).map(drop),
     )
 }
 

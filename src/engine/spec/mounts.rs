@@ -31,7 +31,8 @@ pub fn mounts(order: &Order<'_>) -> Vec<Value> {
 }
 
 fn in_order(mounts: Vec<Value>) -> Vec<Value> {
-    let place = |mount: &Value| Path::new(mount["destination"].as_str().unwrap_or_default()).components().collect::<PathBuf>();
+    let place =
+        |mount: &Value| Path::new(mount["destination"].as_str().unwrap_or_default()).components().collect::<PathBuf>();
     let mut ordered: Vec<Value> = Vec::new();
     for mount in mounts {
         ordered.retain(|earlier| place(earlier) != place(&mount));
