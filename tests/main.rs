@@ -12,6 +12,8 @@ mod explain;
 mod harness;
 mod house;
 mod images;
+mod life;
+mod limits;
 mod nginx;
 mod readme;
 mod registry;

@@ -4,6 +4,7 @@
 //! `RLAB_NO_SKIP=1` in the environment that is a failure.
 
 pub mod host;
+pub mod lab;
 pub mod need;
 mod program;
 mod rlab;

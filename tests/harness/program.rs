@@ -46,6 +46,20 @@ impl Output {
         self
     }
 
+    /// Fails the test unless this is one of the lines that were written to standard output.
+    #[track_caller]
+    pub fn wrote_line(self, line: &str) -> Self {
+        assert!(self.stdout.lines().any(|written| written == line), "no line {line:?} in standard output\n{self}");
+        self
+    }
+
+    /// Fails the test unless a line that was written to standard output has this in it.
+    #[track_caller]
+    pub fn wrote_line_with(self, part: &str) -> Self {
+        assert!(self.stdout.lines().any(|written| written.contains(part)), "no line with {part:?}\n{self}");
+        self
+    }
+
     /// Fails the test unless standard error has this in it.
     #[track_caller]
     pub fn told(self, text: &str) -> Self {
@@ -157,6 +171,13 @@ impl Running {
     pub fn wait_for_stdout(&self, text: &str, timeout: Duration) {
         let came = self.stdout.wait_until(timeout, |stdout| stdout.contains(text));
         assert!(came, "no {text:?} in standard output within {timeout:?}\n{}", self.so_far());
+    }
+
+    /// Waits until standard error has `text` in it.
+    #[track_caller]
+    pub fn wait_for_stderr(&self, text: &str, timeout: Duration) {
+        let came = self.stderr.wait_until(timeout, |stderr| stderr.contains(text));
+        assert!(came, "no {text:?} in standard error within {timeout:?}\n{}", self.so_far());
     }
 
     /// Sends it a signal.
