@@ -124,7 +124,7 @@ fn the_inventory_sees_what_is_left_behind() {
         run(&format!("mkdir {point} && mount -t tmpfs none {point} && ip link add rlab-test type bridge")),
         run(&format!("ip addr add 198.51.100.9/32 dev rlab-test && ip link set rlab-test up && nft '{table}'")),
     ];
-    let stray = Running::start(Command::new("sleep").arg("60").env("RLAB_ROOT", "/nowhere"));
+    let stray = Running::start(Command::new("sleep").arg("60").env("RLAB_ROOT", folder.path()));
     let process = stray.pid();
     let difference = before.difference(&Inventory::take(&[folder.path()]));
     drop(stray);

@@ -175,7 +175,10 @@ impl Lack {
     fn hint(self, controller: &str) -> String {
         match self {
             Lack::NotInKernel => format!("cat /proc/cgroups lists what there is; {controller} needs another kernel"),
-            Lack::Disabled => format!("add cgroup_enable={controller} to the kernel's command line and restart"),
+            Lack::Disabled => format!(
+                "take cgroup_disable={controller} off the kernel's command line, or where it is off by default, as on a \
+                 Raspberry Pi, add cgroup_enable={controller}; then restart"
+            ),
             Lack::NotMounted => format!(
                 "mkdir -p /sys/fs/cgroup/{controller} && mount -t cgroup -o {controller} cgroup /sys/fs/cgroup/{controller}"
             ),
@@ -226,7 +229,7 @@ fn refusal_hint(refusal: &sys::Error) -> Option<String> {
         }
         ("write", _, "ENOENT") => "this kernel has no such file in its cgroups",
         ("write", _, "EBUSY") => "more than the limit is in use already",
-        ("bpf", _, "EPERM") => "loading a device program needs CAP_BPF or CAP_SYS_ADMIN, attaching it CAP_NET_ADMIN",
+        ("bpf", _, "EPERM") => "a device program needs CAP_BPF and CAP_NET_ADMIN, or CAP_SYS_ADMIN",
         ("bpf", _, "ENOSYS") => "this kernel was built without bpf(2)",
         ("rmdir", _, "EBUSY") => "a process is still in it, or a group below it is",
         ("mkdir", _, "EROFS") => "the cgroup filesystem is mounted read-only here, as in most containers",

@@ -55,7 +55,7 @@ impl Layout {
             std::fs::read_to_string(path).map_err(|source| Error::Read { path: PathBuf::from(path), source })
         };
         let (mountinfo, own) = (read("/proc/self/mountinfo")?, read("/proc/self/cgroup")?);
-        // Newer kernels can be built without this file; then nothing is known about controllers that aren't mounted.
+        // Where this file is hidden, nothing is known about controllers that aren't mounted.
         let known = std::fs::read_to_string("/proc/cgroups").unwrap_or_default();
         let mut layout = Layout::parse(&mountinfo, &own, &known);
         for hierarchy in &mut layout.hierarchies {
@@ -150,7 +150,7 @@ impl Hierarchy {
         if !self.read_only && !is_ours(&self.base) && is_ours(&self.own) {
             self.base = self.own.clone();
         }
-        // Only the kernel's root group is without this file.
+        // In v2, only the kernel's root group is without this file; v1 has no such file, and needs no handing down.
         self.at_top = !self.base.join("cgroup.events").exists();
     }
 
@@ -169,7 +169,7 @@ fn is_ours(directory: &Path) -> bool {
     directory.uid() == ours.uid()
 }
 
-/// What is needed of a line of mountinfo, see proc_pid_mountinfo(5).
+/// What is needed of a line of mountinfo, see proc(5).
 struct Mount<'a> {
     root: &'a str,
     point: &'a str,

@@ -68,7 +68,7 @@ impl Plan {
     fn limits(&mut self, resources: &LinuxResources, layout: &Layout) -> Result<(), Error> {
         if let Some(memory) = resources.memory() {
             if memory.kernel().is_some_and(|limit| limit != 0) {
-                // Kernel memory counts as memory; the limit of its own was taken out of Linux 5.16.
+                // Kernel memory counts as memory; a limit of its own has no effect since Linux 5.16.
                 let version = layout.with("memory").map_or(Version::V2, |hierarchy| hierarchy.version);
                 return Err(Error::NoSuchSetting { setting: "memory.kernel", version });
             }

@@ -9,6 +9,7 @@ use crate::engine::options::{PullPolicy, RunOptions, Seccomp};
 use crate::engine::{self, Sources, Telling};
 use crate::image::progress::Progress;
 use crate::network::{self, Dns, Mode};
+use crate::sys;
 use crate::trace::{Replay, View};
 use clap::{ArgAction, Args as ClapArgs, ValueEnum};
 use std::cell::RefCell;
@@ -182,8 +183,32 @@ enum Network {
     Host,
 }
 
+impl From<Pull> for PullPolicy {
+    fn from(pull: Pull) -> PullPolicy {
+        match pull {
+            Pull::Missing => PullPolicy::Missing,
+            Pull::Always => PullPolicy::Always,
+            Pull::Never => PullPolicy::Never,
+        }
+    }
+}
+
+impl From<Network> for Mode {
+    fn from(network: Network) -> Mode {
+        match network {
+            Network::Bridge => Mode::Bridge,
+            Network::None => Mode::None,
+            Network::Host => Mode::Host,
+        }
+    }
+}
+
 /// Runs the container and gives its exit code.
 pub fn run(args: Args, context: &mut Context) -> Result<u8, Failure> {
+    if args.interactive && args.tty && !sys::isatty(std::io::stdin()) {
+        let reason = "the input device is not a TTY: leave -t out to pass a file or a pipe on".to_owned();
+        return Err(Failure::Flag { flag: "-it", reason });
+    }
     let (config, client, platform) = settings::load(&args.registry, context)?;
     let telling = telling(&args, context)?;
     let explains = args.explain.is_some();
@@ -230,33 +255,48 @@ fn telling(args: &Args, context: &mut Context) -> Result<Telling, Failure> {
 fn heading(args: &Args) -> String {
     let kernel = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
     let kernel = kernel.split(['-', '.']).take(2).collect::<Vec<_>>().join(".");
-    let user = if crate::sys::geteuid() == 0 { "root" } else { "an ordinary user" };
+    let user = if sys::geteuid() == 0 { "root" } else { "an ordinary user" };
     let groups = engine::cgroup_layout().unwrap_or("absent");
     format!(
-        "rlab · run {} · as {user} · cgroup {groups} · Linux {kernel}\nevery call: --explain=calls · every change: --explain=json · a line a stage: --explain=brief\n",
+        "rlab · run {} · as {user} · cgroup {groups} · Linux {kernel}\nall calls: --explain=calls · all else: --explain=json · short: --explain=brief\n",
         args.image
     )
 }
 
-fn options(args: Args) -> Result<RunOptions, Failure> {
+/// `--env-file` first, then `-e`: what is given later wins.
+fn env(args: &Args) -> Result<Vec<String>, Failure> {
     let mut env: Vec<String> = Vec::new();
-    for path in args.env_file {
-        let text = std::fs::read_to_string(&path).map_err(|error| Failure::File { path, error })?;
+    for path in &args.env_file {
+        let text = std::fs::read_to_string(path).map_err(|error| Failure::File { path: path.clone(), error })?;
         env.extend(values::env_file(&text));
     }
     env.extend(args.env.iter().map(|entry| values::env(entry)));
+    Ok(env)
+}
+
+fn ports(args: &Args) -> Result<Vec<network::PublishedPort>, Failure> {
     let mut ports = Vec::new();
     for text in &args.publish {
         let read = network::parse_published(text);
         ports.extend(read.map_err(|error| Failure::Flag { flag: "--publish", reason: error.to_string() })?);
     }
+    Ok(ports)
+}
+
+/// The profile, and whether no_new_privs is set; of two that say the same, the later wins.
+fn security(args: &Args) -> (Seccomp, bool) {
     let (mut seccomp, mut no_new_privileges) = (Seccomp::Default, false);
-    for option in args.security_opt {
+    for option in &args.security_opt {
         match option {
-            SecurityOpt::Seccomp(profile) => seccomp = profile,
-            SecurityOpt::NoNewPrivileges(on) => no_new_privileges = on,
+            SecurityOpt::Seccomp(profile) => seccomp = profile.clone(),
+            SecurityOpt::NoNewPrivileges(on) => no_new_privileges = *on,
         }
     }
+    (seccomp, no_new_privileges)
+}
+
+fn options(args: Args) -> Result<RunOptions, Failure> {
+    let (env, ports, (seccomp, no_new_privileges)) = (env(&args)?, ports(&args)?, security(&args));
     let is = |value: &Option<String>, wanted: &str| value.as_deref() == Some(wanted);
     Ok(RunOptions {
         image: args.image,
@@ -287,11 +327,7 @@ fn options(args: Args) -> Result<RunOptions, Failure> {
         no_new_privileges,
         init: args.init,
         ports,
-        network: match args.network {
-            Network::Bridge => Mode::Bridge,
-            Network::None => Mode::None,
-            Network::Host => Mode::Host,
-        },
+        network: args.network.into(),
         dns: Dns { servers: args.dns, search: args.dns_search, options: args.dns_option },
         extra_hosts: args.add_host,
         sysctl: args.sysctl,
@@ -302,10 +338,6 @@ fn options(args: Args) -> Result<RunOptions, Failure> {
         private_user: is(&args.userns, "private"),
         private_time: is(&args.timens, "private"),
         chroot: args.chroot,
-        pull: match args.pull {
-            Pull::Missing => PullPolicy::Missing,
-            Pull::Always => PullPolicy::Always,
-            Pull::Never => PullPolicy::Never,
-        },
+        pull: args.pull.into(),
     })
 }

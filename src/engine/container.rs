@@ -64,22 +64,41 @@ pub struct Container {
 impl Container {
     /// Makes the directories of a new container.
     pub fn new(home: &Home, record: Record) -> Result<Container, Error> {
+        private_dir(&home.containers())?;
+        // Held until the record is there: of two runs with one --name the second sees the first, and no sweep takes the
+        // directory, which for a moment has no lock in it, for a dead one's.
+        let _alone = hold(home)?;
         refuse_taken_name(home, &record)?;
         let (dir, kept) = (home.containers().join(&record.id), home.kept().join(&record.id));
         private_dir(&dir)?;
         let alive = lock(&dir)?;
         let mut journal = Journal::open(&dir)?;
         // First on the list, so last to go: the list itself lies in it.
-        journal.record(&Made::Directory(dir.clone())).map_err(file(&dir))?;
+        for path in [&dir, &kept] {
+            journal.record(&Made::Directory(path.clone())).map_err(file(&dir))?;
+        }
         private_dir(&kept)?;
         record.save(&dir)?;
         Ok(Container { record, dir, kept, journal, _alive: alive })
+    }
+
+    /// Takes away all that was made so far, what is normally kept among it. For an rlab that is about to end.
+    pub fn abandon(&self) {
+        let _next_time = self.journal.undo();
     }
 
     /// Writes down what is about to be made.
     pub fn will_make(&mut self, made: &Made) -> Result<(), Error> {
         self.journal.record(made).map_err(file(&self.dir))
     }
+}
+
+/// The lock on the directory of all running containers, without which none is added or taken for abandoned.
+pub fn hold(home: &Home) -> Result<File, Error> {
+    let path = home.containers();
+    let all = File::open(&path).map_err(file(&path))?;
+    flock::lock(&all, flock::Mode::Exclusive).map_err(file(&path))?;
+    Ok(all)
 }
 
 fn lock(dir: &Path) -> Result<File, Error> {

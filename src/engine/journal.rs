@@ -17,6 +17,8 @@ use std::path::{Path, PathBuf};
 pub enum Made {
     /// A directory and everything in it.
     Directory(PathBuf),
+    /// No longer to be taken away, although it stands further up in the list: a directory that the user may still want.
+    Keep(PathBuf),
     /// A mount.
     Mount(PathBuf),
     /// Something of the network's.
@@ -53,12 +55,23 @@ impl Journal {
         // A line that was cut off by a kill was not followed by the making of anything.
         let made: Vec<Made> = text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
         let (mut counts, mut first) = (Vec::<(&'static str, usize)>::new(), None);
+        let (mut kept, mut mounted) = (Vec::new(), false);
         for one in made.iter().rev() {
+            match one {
+                Made::Keep(path) => {
+                    kept.push(path);
+                    continue;
+                }
+                // Below a mount that is still there lies what must not be removed with the directory.
+                Made::Directory(path) if mounted || kept.contains(&path) => continue,
+                _ => {}
+            }
             match counts.iter_mut().find(|(sort, _)| *sort == one.sort()) {
                 Some((_, count)) => *count += 1,
                 None => counts.push((one.sort(), 1)),
             }
             if let Err(error) = one.take_away(&self.dir) {
+                mounted |= matches!(one, Made::Mount(_));
                 first.get_or_insert(error);
             }
         }
@@ -69,7 +82,7 @@ impl Journal {
 impl Made {
     fn sort(&self) -> &'static str {
         match self {
-            Made::Directory(_) => "directory",
+            Made::Directory(_) | Made::Keep(_) => "directory",
             Made::Mount(_) => "mount",
             Made::Network(network::Resource::Netns { .. }) => "network namespace",
             Made::Network(network::Resource::Bridge { .. }) => "hold on the bridge",
@@ -94,8 +107,46 @@ impl Made {
                 }
                 _ => Ok(()),
             },
+            Made::Keep(_) => Ok(()),
             Made::Network(resource) => Ok(network::remove(resource)?),
             Made::Runtime => Ok(crate::shim::delete(dir)?),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_to_be_kept_stays_and_the_rest_goes() {
+        let root = tempfile::tempdir().unwrap();
+        let [dir, layer, other] = ["dir", "layer", "other"].map(|name| root.path().join(name));
+        for path in [&dir, &layer, &other] {
+            std::fs::create_dir(path).unwrap();
+        }
+        let mut journal = Journal::open(&dir).unwrap();
+        let lines = [&dir, &layer, &other].map(|path| Made::Directory(path.clone()));
+        for made in lines.iter().chain([&Made::Keep(layer.clone())]) {
+            journal.record(made).unwrap();
+        }
+        let (counts, error) = journal.undo();
+        assert!(error.is_none() && counts == [("directory", 2)], "{counts:?}");
+        assert!(layer.exists() && !dir.exists() && !other.exists());
+    }
+
+    #[test]
+    fn what_was_to_be_kept_goes_when_it_is_listed_again() {
+        let root = tempfile::tempdir().unwrap();
+        let (dir, layer) = (root.path().join("dir"), root.path().join("layer"));
+        std::fs::create_dir(&dir).unwrap();
+        std::fs::create_dir(&layer).unwrap();
+        let mut journal = Journal::open(&dir).unwrap();
+        let listed = Made::Directory(layer.clone());
+        for made in [&listed, &Made::Keep(layer.clone()), &listed] {
+            journal.record(made).unwrap();
+        }
+        journal.undo();
+        assert!(!layer.exists() && dir.exists());
     }
 }

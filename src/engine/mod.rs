@@ -4,6 +4,7 @@ pub mod config;
 pub mod container;
 mod error;
 mod home;
+mod idmap;
 mod images;
 mod journal;
 pub mod options;

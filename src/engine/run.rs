@@ -8,7 +8,7 @@ use super::journal::Made;
 use super::options::RunOptions;
 use super::spec::{Order, spec};
 use super::user::resolve as resolve_user;
-use super::{snapshot, sweep};
+use super::{idmap, snapshot};
 use crate::image::config::ExecConfig;
 use crate::image::reference::Reference;
 use crate::image::store::{ImageRecord, Store};
@@ -18,6 +18,7 @@ use crate::sys::{self, Ended, rootdir::RootDir};
 use crate::trace::{self, Follower, Replay, Stage};
 use serde_json::json;
 use std::fs::OpenOptions;
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 
 /// Who listens to the story: nothing is built for it when nobody does.
@@ -32,7 +33,6 @@ pub fn run(home: &Home, options: &RunOptions, sources: &Sources<'_>, telling: Te
     if sys::geteuid() != 0 {
         return Err(Error::NotRoot(sys::geteuid()));
     }
-    sweep(home);
     let reference: Reference = options.image.parse().map_err(crate::image::Error::from)?;
     let store = Store::open(&home.root)?;
     let mut container = Container::new(home, record(options)?)?;
@@ -58,12 +58,12 @@ fn live(
     store: &Store,
     container: &mut Container,
 ) -> Result<Ended, Error> {
-    let image = obtain(store, reference, sources)?;
     let mut signals = Signals::new().map_err(|errno| shim::Error::Streams { what: "signalfd4", errno })?;
-    let rootfs = trace::stage(Stage::Snapshot, || snapshot::create(container, store, &image))?;
+    let image = heeding(&mut signals, container, || obtain(store, reference, sources))?;
+    let rootfs = trace::stage(Stage::Snapshot, || snapshot::create(home, container, store, &image, options.private_user))?;
     let config = store.config(&image)?.config;
     let args = command(options, &config)?;
-    keep_record(container, &image, &args)?;
+    keep_record(container, &image, &args, options.remove)?;
     go_on(&mut signals)?;
     let hostname = hostname(options, container);
     let network = trace::stage(Stage::Network, || connect(home, options, container, &hostname))?;
@@ -82,6 +82,31 @@ fn live(
         running: running(&args, &network),
     };
     Ok(shim::run(&task, &mut signals)?)
+}
+
+/// Runs `body`, which may take minutes and has threads in the middle of something (a download, a name look-up), and ends
+/// rlab at once when it is asked to: what was made for the container goes, what was fetched is resumed the next time.
+fn heeding<T>(
+    signals: &mut Signals,
+    container: &Container,
+    body: impl FnOnce() -> Result<T, Error>,
+) -> Result<T, Error> {
+    let broken = |errno| shim::Error::Streams { what: "pipe2", errno };
+    let (over, done) = sys::pipe().map_err(broken)?;
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !sys::poll_readable(&[signals.fd(), over.as_fd()], None).is_ok_and(|ready| ready[1]) {
+                if let Some(signal) = signals.asked_to_end() {
+                    container.abandon();
+                    trace::finish();
+                    sys::exit_now(i32::from(Ended::Signalled(signal).code()));
+                }
+            }
+        });
+        let result = body();
+        drop(done); // the thread is joined: what comes after must be done by a process with one thread
+        result
+    })
 }
 
 /// A request to end that came while no program was there to pass it to.
@@ -105,12 +130,16 @@ fn record(options: &RunOptions) -> Result<Record, Error> {
 }
 
 /// Now the container stands on these layers: `rlab image rm` will leave them alone.
-fn keep_record(container: &mut Container, image: &ImageRecord, args: &[String]) -> Result<(), Error> {
+fn keep_record(container: &mut Container, image: &ImageRecord, args: &[String], remove: bool) -> Result<(), Error> {
     container.record.image_id = Some(image.config.clone());
     container.record.layers = image.layers.iter().map(|layer| layer.diff_id.clone()).collect();
     container.record.command = args.to_vec();
     container.record.save(&container.dir)?;
-    container.record.save(&container.kept)
+    if !remove {
+        container.record.save(&container.kept)?;
+        container.will_make(&Made::Keep(container.kept.clone()))?;
+    }
+    Ok(())
 }
 
 /// Opens the trace: append-only and close-on-exec, before any other process exists.
@@ -181,12 +210,17 @@ fn bundle(
     hostname: &str,
     network: &Attached,
 ) -> Result<(), Error> {
+    // What is made from here on is for the container's users to read, whatever umask rlab was started with.
+    sys::mount::umask(0o022).map_err(super::error::refused("bundle"))?;
     let tree = RootDir::open(rootfs).map_err(super::error::refused("bundle"))?;
     let user = resolve_user(options.user.as_deref().unwrap_or(&config.user), &tree)?;
     let files = [("resolv.conf", &network.resolv_conf), ("hosts", &network.hosts), ("hostname", &network.hostname)];
     for (name, text) in files {
         let path = container.dir.join(name);
         std::fs::write(&path, text).map_err(file(&path))?;
+        if options.private_user {
+            idmap::give(&path, "bundle")?;
+        }
     }
     for bind in &options.binds {
         make_source(&bind.source)?;
@@ -248,26 +282,29 @@ fn tear_down(
     told: bool,
     result: &Result<Ended, Error>,
 ) -> Result<(), Error> {
-    let keep = !options.remove && result.is_ok();
-    let kept = container.kept.clone();
-    if keep {
-        container.record.exit_code = result.as_ref().ok().map(|ended| ended.code());
-        container.record.save(&kept)?;
-        if told {
-            // The file is kept by a second name: the first goes with the container's directory.
-            let path = trace_path(&kept);
-            std::fs::hard_link(trace_path(&container.dir), &path)
-                .or_else(|_| std::fs::copy(trace_path(&container.dir), &path).map(drop))
-                .map_err(file(&path))?;
-        }
-    } else {
-        container.will_make(&Made::Directory(kept))?;
-    }
+    // Whatever goes wrong here is told, but after the rest was taken away.
+    let kept = match result {
+        Ok(ended) if !options.remove => keep(&mut container, told, ended.code()),
+        _ => container.will_make(&Made::Directory(container.kept.clone())),
+    };
     trace::stage(Stage::Teardown, || {
         let (counts, error) = container.journal.undo();
         trace::note("undone", || json!({"things": listed(&counts)}));
         error.map_or(Ok(()), Err)
     })
+    .and(kept)
+}
+
+fn keep(container: &mut Container, told: bool, exit_code: u8) -> Result<(), Error> {
+    container.record.exit_code = Some(exit_code);
+    container.record.save(&container.kept)?;
+    if !told {
+        return Ok(());
+    }
+    // The file is kept by a second name: the first goes with the container's directory.
+    let (path, kept) = (trace_path(&container.dir), trace_path(&container.kept));
+    let linked = std::fs::hard_link(&path, &kept);
+    linked.or_else(|_other_disk| std::fs::copy(&path, &kept).map(drop)).map_err(file(&kept))
 }
 
 fn listed(counts: &[(&'static str, usize)]) -> String {

@@ -4,6 +4,8 @@
 
 use super::container::Container;
 use super::error::{Error, file, refused};
+use super::home::Home;
+use super::idmap;
 use super::journal::Made;
 use crate::image::store::{ImageRecord, Store};
 use crate::sys::mount::{MsFlags, chdir, mount};
@@ -15,7 +17,13 @@ use std::path::{Path, PathBuf};
 const MAX_OPTION_BYTES: usize = 4095;
 
 /// Mounts the image's layers with an empty writable one on top, and gives where.
-pub fn create(container: &mut Container, store: &Store, image: &ImageRecord) -> Result<PathBuf, Error> {
+pub fn create(
+    home: &Home,
+    container: &mut Container,
+    store: &Store,
+    image: &ImageRecord,
+    private_user: bool,
+) -> Result<PathBuf, Error> {
     let rootfs = container.dir.join("rootfs");
     let (upper, work) = (container.kept.join("upper"), container.kept.join("work"));
     for dir in [&rootfs, &upper, &work] {
@@ -24,23 +32,15 @@ pub fn create(container: &mut Container, store: &Store, image: &ImageRecord) -> 
     // Programs of any user must be able to walk through `/`, whatever umask rlab was started with.
     use std::os::unix::fs::PermissionsExt;
     std::fs::set_permissions(&upper, std::fs::Permissions::from_mode(0o755)).map_err(file(&upper))?;
+    let mut lower = image.lower_dirs(store);
+    if private_user {
+        idmap::let_through(home, container)?;
+        idmap::give(&upper, "snapshot")?;
+        lower = idmap::map_layers(container, &lower)?;
+    }
     container.will_make(&Made::Mount(rootfs.clone()))?;
 
-    let lower = image.lower_dirs(store);
-    // The names of many layers would not fit into one page. From inside the store they are short.
-    let base = lower.first().and_then(|layer| layer.parent()?.parent()).map(Path::to_owned).unwrap_or_default();
-    let relative: Vec<String> =
-        lower.iter().map(|layer| layer.strip_prefix(&base).unwrap_or(layer).to_string_lossy().into_owned()).collect();
-    let options = format!("lowerdir={},upperdir={},workdir={}", relative.join(":"), escaped(&upper), escaped(&work));
-    if options.len() > MAX_OPTION_BYTES {
-        let reason =
-            format!("its {} layers need {} bytes of mount options, and a page has 4096", lower.len(), options.len());
-        return Err(Error::Flag { flag: "image", value: image.reference.familiar(), reason });
-    }
-    chdir(&base).map_err(refused("snapshot"))?;
-    let mounted = mount(Some("overlay"), &rootfs, Some("overlay"), MsFlags::empty(), Some(&options));
-    chdir(Path::new("/")).map_err(refused("snapshot"))?;
-    mounted.map_err(refused("snapshot"))?;
+    overlay(&lower, &upper, &work, &rootfs, image)?;
     trace::change(
         "mount",
         rootfs.to_string_lossy(),
@@ -48,6 +48,23 @@ pub fn create(container: &mut Container, store: &Store, image: &ImageRecord) -> 
         json!(format!("overlay of {} layers", lower.len() + 1)),
     );
     Ok(rootfs)
+}
+
+fn overlay(lower: &[PathBuf], upper: &Path, work: &Path, rootfs: &Path, image: &ImageRecord) -> Result<(), Error> {
+    // The names of many layers would not fit into one page. From inside the store they are short.
+    let base = lower.first().and_then(|layer| layer.parent()?.parent()).map(Path::to_owned).unwrap_or_default();
+    let relative: Vec<String> =
+        lower.iter().map(|layer| layer.strip_prefix(&base).unwrap_or(layer).to_string_lossy().into_owned()).collect();
+    let options = format!("lowerdir={},upperdir={},workdir={}", relative.join(":"), escaped(upper), escaped(work));
+    if options.len() > MAX_OPTION_BYTES {
+        let reason =
+            format!("its {} layers need {} bytes of mount options, and a page has 4096", lower.len(), options.len());
+        return Err(Error::Flag { flag: "image", value: image.reference.familiar(), reason });
+    }
+    chdir(&base).map_err(refused("snapshot"))?;
+    let mounted = mount(Some("overlay"), rootfs, Some("overlay"), MsFlags::empty(), Some(&options));
+    chdir(Path::new("/")).map_err(refused("snapshot"))?;
+    mounted.map_err(refused("snapshot"))
 }
 
 /// overlayfs splits its options at commas and colons.

@@ -1,6 +1,6 @@
 //! Cleaning up after an rlab that was killed: whatever its undo lists still hold is taken away by the next command.
 
-use super::container::{Record, all};
+use super::container::{Record, all, hold};
 use super::home::Home;
 use super::journal::Journal;
 use crate::image::store::InUse;
@@ -12,8 +12,8 @@ pub fn sweep(home: &Home) {
     let Ok(entries) = std::fs::read_dir(home.containers()) else { return };
     for dir in entries.flatten().map(|entry| entry.path()) {
         let Ok(alive) = File::open(dir.join("alive")) else {
-            // Killed between making the directory and the lock in it: nothing else can be there.
-            let _next_time = std::fs::remove_dir(&dir);
+            // Killed between making the directory and the lock in it, or just being made: who makes one holds the lock.
+            let _next_time = hold(home).map(|_alone| std::fs::remove_dir(&dir));
             continue;
         };
         if !flock::try_lock(&alive, flock::Mode::Exclusive).unwrap_or(false) {

@@ -39,7 +39,7 @@ fn find(wanted: &str, passwd: &str, group: &str) -> Result<User, Error> {
         None => (wanted, None),
     };
     let name = if name.is_empty() { "0" } else { name };
-    let number = name.parse::<u32>().ok();
+    let number = id(name);
     let entry = rows(passwd).find(|row| row.first() == Some(&name) || (number.is_some() && column(row, 2) == number));
     let mut user = match (&entry, number) {
         (Some(row), _) => User {
@@ -53,7 +53,7 @@ fn find(wanted: &str, passwd: &str, group: &str) -> Result<User, Error> {
     };
     match group_name {
         Some(wanted) => {
-            let number = wanted.parse::<u32>().ok();
+            let number = id(wanted);
             let row = rows(group).find(|row| row.first() == Some(&wanted));
             user.gid = row
                 .and_then(|row| column(&row, 2))
@@ -75,7 +75,12 @@ fn rows(text: &str) -> impl Iterator<Item = Vec<&str>> {
 }
 
 fn column(row: &[&str], at: usize) -> Option<u32> {
-    row.get(at)?.trim().parse().ok()
+    id(row.get(at)?.trim())
+}
+
+/// As Docker, up to 2³¹ - 1. Beyond lies 4294967295, which to setresuid(2) means: stay who you are, and that is root.
+fn id(text: &str) -> Option<u32> {
+    text.parse().ok().filter(|id| i32::try_from(*id).is_ok())
 }
 
 #[cfg(test)]
@@ -102,6 +107,8 @@ mod tests {
         assert!(find("nobody", PASSWD, GROUP).unwrap_err().to_string().contains("\"nobody\""));
         assert!(find("web:nogroup", PASSWD, GROUP).unwrap_err().to_string().contains("group"));
         assert!(find("bad", PASSWD, GROUP).is_err());
+        assert!(find("4294967295", PASSWD, GROUP).is_err());
+        assert!(find("web:4294967295", PASSWD, GROUP).is_err());
     }
 
     proptest::proptest! {

@@ -181,19 +181,12 @@ fn a_connection_that_breaks_in_the_middle_of_a_blob_is_taken_up_again() {
         let (address, server) = scripted::serve(vec![broken.clone(), second]);
         let root = tempfile::tempdir().unwrap();
         let store = Store::open(root.path()).unwrap();
-        let digest = super::digest::Digest::sha256(bytes.as_bytes());
-        let descriptor = Descriptor {
-            media_type: "x".into(),
-            digest: digest.clone(),
-            size_bytes: 100,
-            platform: None,
-            annotations: None,
-        };
+        let descriptor = descriptor("x", bytes.as_bytes());
         let stop = std::sync::atomic::AtomicBool::new(false);
         let source = scripted::source(&address);
         let client = client(Settings::default());
         super::download::blob(&store.lease().unwrap(), &client, &source, &descriptor, &Silent, &stop).unwrap();
-        assert_eq!(store.read_blob(&digest).unwrap(), bytes.as_bytes());
+        assert_eq!(store.read_blob(&descriptor.digest).unwrap(), bytes.as_bytes());
         let requests = server.join().unwrap();
         assert!(!requests[0].to_lowercase().contains("range:"), "{}", requests[0]);
         assert!(requests[1].to_lowercase().contains("range: bytes=40-"), "{}", requests[1]);
@@ -374,4 +367,101 @@ fn an_index_offers_the_image_for_the_machine_asked_for() {
     assert!(matches!(error, Error::Registry(registry::Error::NoPlatform { .. })), "{error}");
     let pinned: Reference = format!("{}@{target}", name.name()).parse().unwrap();
     assert_eq!(resolve(&client, &pinned, &host).unwrap().manifest, resolved.manifest);
+}
+
+fn descriptor(media_type: &str, bytes: &[u8]) -> Descriptor {
+    let digest = super::digest::Digest::sha256(bytes);
+    let size_bytes = bytes.len() as u64;
+    Descriptor { media_type: media_type.into(), digest, size_bytes, platform: None, annotations: None }
+}
+
+#[test]
+fn a_blob_that_another_process_finishes_is_not_fetched_again() {
+    let root = tempfile::tempdir().unwrap();
+    let store = Store::open(root.path()).unwrap();
+    let wanted = descriptor("x", b"bytes");
+    let path = store.ingest_path(&wanted.digest);
+    let other = std::fs::File::create(&path).unwrap();
+    crate::sys::flock::lock(&other, crate::sys::flock::Mode::Exclusive).unwrap();
+    let stop = std::sync::atomic::AtomicBool::new(false);
+    let (source, client) = (scripted::source("http://127.0.0.1:1"), client(Settings::default()));
+    let waits = Waits::default();
+    std::thread::scope(|scope| {
+        let fetch = || super::download::blob(&store.lease().unwrap(), &client, &source, &wanted, &waits, &stop);
+        let fetching = scope.spawn(fetch);
+        waits.0.wait();
+        std::fs::write(&path, b"bytes").unwrap();
+        std::fs::rename(&path, store.blob_path(&wanted.digest)).unwrap();
+        // A third one begins under the same name: the lock waited for is now on another file than the name.
+        std::fs::write(&path, b"").unwrap();
+        drop(other);
+        assert_eq!(fetching.join().unwrap().unwrap().outcome, Outcome::AlreadyHere);
+    });
+    assert_eq!(store.read_blob(&wanted.digest).unwrap(), b"bytes");
+}
+
+/// Lets a test go on when a download waits for another.
+struct Waits(std::sync::Barrier);
+
+impl Default for Waits {
+    fn default() -> Self {
+        Self(std::sync::Barrier::new(2))
+    }
+}
+
+impl Progress for Waits {
+    fn waiting(&self, _: &Descriptor) {
+        self.0.wait();
+    }
+}
+
+const EMPTY_INDEX: &str = r#"{"schemaVersion":2,"manifests":[]}"#;
+
+#[test]
+fn a_manifest_must_be_what_it_was_asked_by() {
+    let other = super::digest::Digest::sha256(b"other");
+    let wrong = scripted::answer("200 OK", &format!("Docker-Content-Digest: {other}\r\n"), EMPTY_INDEX);
+    let unlabelled = scripted::ok(EMPTY_INDEX);
+    for (asked, answer) in [("lab/a:1".to_owned(), wrong), (format!("lab/a@{other}"), unlabelled)] {
+        let (address, _server) = scripted::serve(vec![scripted::ok(""), answer]);
+        let name = format!("{}/{asked}", address.trim_start_matches("http://")).parse().unwrap();
+        let error = resolve(&client(Settings::default()), &name, &Platform::host()).unwrap_err();
+        assert!(matches!(error, Error::Registry(registry::Error::DigestMismatch { .. })), "{asked}: {error}");
+    }
+}
+
+/// An image whose parts are in the store, however little they fit together.
+fn resolved(store: &Store, config: &str, layers: Vec<Descriptor>) -> Resolved {
+    let lease = store.lease().unwrap();
+    lease.put_blob(config.as_bytes()).unwrap();
+    lease.put_blob(b"manifest").unwrap();
+    Resolved {
+        reference: "lab/a:1".parse().unwrap(),
+        source: scripted::source("http://127.0.0.1:1"),
+        index: None,
+        offered: 0,
+        manifest: super::resolve::Fetched { descriptor: descriptor("m", b"manifest"), bytes: b"manifest".to_vec() },
+        config: descriptor("c", config.as_bytes()),
+        layers,
+        platform: Platform::host(),
+        passed_over: Vec::new(),
+        exchanges: Vec::new(),
+    }
+}
+
+#[test]
+fn parts_that_do_not_fit_together_are_refused() {
+    let root = tempfile::tempdir().unwrap();
+    let store = Store::open(root.path()).unwrap();
+    let lease = store.lease().unwrap();
+    lease.put_blob(b"layer").unwrap();
+    let layer = || vec![descriptor("application/vnd.oci.image.layer.v1.tar", b"layer")];
+    let diff_ids = format!(r#""rootfs":{{"diff_ids":["{}"]}}"#, super::digest::Digest::sha256(b"layer"));
+    let check = |config: &str, layers| verify(&lease, &resolved(&store, config, layers));
+    assert!(check(&format!("{{{diff_ids}}}"), layer()).is_ok());
+    assert!(matches!(check("{}", layer()), Err(Error::LayerCount { layers: 1, diff_ids: 0 })));
+    let foreign = format!(r#"{{"os":"linux","architecture":"s390x",{diff_ids}}}"#);
+    assert!(matches!(check(&foreign, layer()), Err(Error::WrongPlatform { .. })));
+    let unknown = vec![descriptor("application/vnd.example", b"layer")];
+    assert!(matches!(check(&format!("{{{diff_ids}}}"), unknown), Err(Error::UnknownLayer { .. })));
 }

@@ -60,7 +60,8 @@ pub fn choose(taken: &[Subnet]) -> Option<Subnet> {
     candidates().find(|candidate| !taken.iter().any(|other| candidate.overlaps(*other)))
 }
 
-/// The Ethernet address that belongs to an IP address, as Docker makes it: 02 marks an address given out locally.
+/// The Ethernet address that belongs to an IP address, as Docker made it up to version 27: 02 marks an address given
+/// out locally.
 ///
 /// Derived, not random: an address that is leased again comes with the same Ethernet address, so what neighbours
 /// remember of it stays true.

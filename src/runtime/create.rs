@@ -5,7 +5,7 @@ use super::init::{self, Inherited};
 use super::plan::Plan;
 use super::stage::{self, cgroup as cgroup_stage, namespaces};
 use super::state::{RuntimeState, start_time};
-use super::{parent, sync};
+use super::{parent, sync, way_back};
 use crate::cgroup;
 use crate::sys;
 use crate::trace::{self, Stage};
@@ -61,6 +61,8 @@ impl Stdio {
 pub struct Created {
     /// Its first process, as the host numbers it.
     pub pid: i32,
+    /// The process that becomes the program: the first, or its child with `--init`.
+    pub program: i32,
     /// Stands for that process.
     pub pidfd: OwnedFd,
     /// The outer end of its terminal, if it has one.
@@ -93,15 +95,15 @@ pub fn create(bundle: &Path, dir: &Path, options: CreateOptions) -> Result<Creat
         state.process = start_time(pid).map(|time| (pid, time));
         state.save(dir)?;
         cgroup_stage::join(&group, pid)?;
-        sync::send(std::os::fd::AsFd::as_fd(&ours), &sync::ToInit::Go { pid }, None);
+        sync::send(std::os::fd::AsFd::as_fd(&ours), &sync::ToInit::Go, None);
         parent::expect_joined(&ours, pid)?;
         namespaces::tell(pid);
         Ok::<_, Error>((pid, pidfd))
     })?;
     stage::run(Stage::IdMappings, || stage::id_mappings::apply(&plan, pid))?;
-    let (program, console) = parent::let_it_prepare(&ours, pid)?;
-    let exec = sys::execve_call(Path::new(&program), &plan.args, &plan.env);
-    Ok(Created { pid, pidfd, console, cgroup: group, socket: ours, fifo, exec })
+    let waiting = parent::let_it_prepare(&ours, pid)?;
+    let exec = sys::execve_call(Path::new(&waiting.program), &plan.args, &plan.env);
+    Ok(Created { pid, program: waiting.pid, pidfd, console: waiting.console, cgroup: group, socket: ours, fifo, exec })
 }
 
 /// The clone. The child goes its own way from here and never comes back.
@@ -110,13 +112,13 @@ fn spawn(plan: &Plan, inherited: Inherited) -> Result<(i32, OwnedFd), Error> {
         1 => {}
         more => return Err(Error::Threads(more)),
     }
-    let way_back = namespaces::join_before_clone(plan).map_err(named)?;
+    let way_back = way_back::join_before_clone(plan).map_err(named)?;
     let cloned = namespaces::clone(plan);
     if matches!(cloned, Ok(sys::Cloned::Child)) {
         init::main(plan, &inherited)
     }
     // Before the clone's own error: what is cleared up next must not be looked for in the container's namespaces.
-    namespaces::step_back(way_back).map_err(named)?;
+    way_back::step_back(way_back).map_err(named)?;
     match cloned.map_err(named)? {
         // `inherited` is dropped here: were our copy of init's socket open, we would never see that init is gone.
         sys::Cloned::Parent { pid, pidfd } => Ok((pid, pidfd)),

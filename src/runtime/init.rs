@@ -70,6 +70,9 @@ fn run(plan: &Plan, inherited: &Inherited) -> Result<Infallible, Failure> {
     stage::run(Stage::Exec, || {
         if plan.init {
             super::reaper::fork()?; // what follows is its child's
+            send(socket, &FromInit::Forked, None);
+            let Some((ToInit::Number(pid), _)) = receive(socket) else { sys::exit_now(1) };
+            trace::become_actor(Actor::Init, pid);
         }
         let program = exec::prepare(plan)?;
         send(socket, &FromInit::Ready { program: program.to_string_lossy().into_owned() }, None);
@@ -81,13 +84,13 @@ fn run(plan: &Plan, inherited: &Inherited) -> Result<Infallible, Failure> {
 /// Up to being in every namespace, and having a number there.
 fn join(plan: &Plan, inherited: &Inherited) -> Result<(), Failure> {
     let socket = inherited.socket.as_fd();
-    sys::close_all_but(&inherited.descriptors());
-    let Some((ToInit::Go { pid }, _)) = receive(socket) else { sys::exit_now(1) };
-    trace::become_actor(Actor::Init, Some(pid));
-    trace::resume(Stage::Namespaces);
     let named = |refusal| stage::name(Stage::Namespaces, refusal);
-    // A process that was let into the container's namespaces could look at us through /proc/1, and by /proc/1/exe at
-    // rlab's own file, to overwrite it (CVE-2019-5736). execve sets this back for the program.
+    trace::become_actor(Actor::Init, sys::number_outside());
+    trace::resume(Stage::Namespaces);
+    sys::close_all_but(&inherited.descriptors()).map_err(|error| named(error.into()))?;
+    let Some((ToInit::Go, _)) = receive(socket) else { sys::exit_now(1) };
+    // What runs in the container already could otherwise look at us through /proc, and by /proc/PID/exe reach rlab's
+    // own file, to overwrite it (CVE-2019-5736 was that, in runc). execve sets this back for the program.
     sys::set_undumpable().map_err(|error| named(error.into()))?;
     namespaces::join(plan).map_err(named)?;
     send(socket, &FromInit::Joined, None);
@@ -101,8 +104,8 @@ fn join(plan: &Plan, inherited: &Inherited) -> Result<(), Failure> {
 
 /// A session of its own, and its own standard input, output and error.
 fn take_stdio(inherited: &Inherited, terminal: Option<(OwnedFd, OwnedFd)>) -> stage::Outcome {
-    // Ctrl-C goes to the foreground processes of a session. Without one of its own, the program would get the signals
-    // that are meant for rlab, which passes them on by itself.
+    // Ctrl-C goes to the foreground process group of a terminal. Without a session of its own, the program would be in
+    // it and get the signals that are meant for rlab, which passes them on by itself.
     sys::setsid()?;
     let Some((outer, inner)) = terminal else {
         return Ok(inherited.stdio.install()?);

@@ -3,6 +3,7 @@
 //! Nothing here knows of images, names or networks. A caller hands over an id, a directory with `config.json`, and gets a
 //! process that waits at the threshold of its program ([`create`]), then is let over it ([`start`]).
 
+mod cgroup_view;
 mod command;
 mod create;
 mod delete;
@@ -16,6 +17,7 @@ mod stage;
 mod start;
 mod state;
 mod sync;
+mod way_back;
 
 pub use create::{CreateOptions, Created, EnterRoot, Stdio, create};
 pub use delete::delete;

@@ -14,18 +14,38 @@ pub fn expect_joined(socket: &OwnedFd, pid: i32) -> Result<(), Error> {
     }
 }
 
-/// Lets init go through its stages, up to the exec fifo. Gives the program's file and the terminal's outer end.
-pub fn let_it_prepare(socket: &OwnedFd, pid: i32) -> Result<(String, Option<OwnedFd>), Error> {
+/// What is known of a process that waits at the exec fifo.
+pub struct Waiting {
+    /// Its number: that of init, or of init's child with `--init`.
+    pub pid: i32,
+    /// The program's file.
+    pub program: String,
+    /// The outer end of its terminal.
+    pub console: Option<OwnedFd>,
+}
+
+/// Lets init go through its stages, up to the exec fifo.
+pub fn let_it_prepare(socket: &OwnedFd, init: i32) -> Result<Waiting, Error> {
     send(socket.as_fd(), &ToInit::Mapped, None);
-    let mut console = None;
+    let (mut console, mut pid) = (None, init);
     loop {
         match receive(socket.as_fd()) {
             Some((FromInit::Console, descriptor)) => console = descriptor,
-            Some((FromInit::Ready { program }, _)) => return Ok((program, console)),
-            Some((FromInit::Failed(failure), _)) => return Err(failed(pid, failure.into())),
-            Some((FromInit::Joined, _)) | None => return Err(died(pid)),
+            Some((FromInit::Forked, _)) => {
+                let child = only_child(init);
+                pid = child.unwrap_or(init);
+                send(socket.as_fd(), &ToInit::Number(child), None);
+            }
+            Some((FromInit::Ready { program }, _)) => return Ok(Waiting { pid, program, console }),
+            Some((FromInit::Failed(failure), _)) => return Err(failed(init, failure.into())),
+            Some((FromInit::Joined, _)) | None => return Err(died(init)),
         }
     }
+}
+
+/// A process can't know its number outside of its own PID namespace, but from outside it is seen.
+fn only_child(pid: i32) -> Option<i32> {
+    std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).ok()?.split_whitespace().next()?.parse().ok()
 }
 
 /// Init said why and is about to end; it is waited for, so that it leaves no zombie.

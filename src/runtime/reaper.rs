@@ -20,7 +20,7 @@ pub fn fork() -> Outcome {
             // Nothing closes them by itself: this process never calls execve. Kept open, the socket would hide from the
             // parent outside that the program was started, the lock that its container is no longer looked after, and the
             // trace would be a file of the host's, in reach by /proc/1/fd.
-            sys::close_all_but(&[signals.as_fd().as_raw_fd()]);
+            sys::close_all_but(&[signals.as_fd().as_raw_fd()])?;
             stay(pid, &signals)
         }
     }

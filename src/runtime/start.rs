@@ -17,7 +17,7 @@ use std::time::Instant;
 pub fn start(created: &Created) -> Result<(), Error> {
     let begun = Instant::now();
     trace::resume(Stage::Exec); // init has entered it
-    let before = trace::enabled().then(|| probe::command(created.pid)).flatten();
+    let before = trace::enabled().then(|| probe::command(created.program)).flatten();
     let reader = sys::open_read_nonblock(&created.fifo).map_err(named)?;
     let _answered = sys::poll_readable(&[reader.as_fd(), created.pidfd.as_fd()], None);
     sys::unlink(&created.fifo).map_err(named)?;
@@ -31,12 +31,12 @@ pub fn start(created: &Created) -> Result<(), Error> {
     }
     if trace::enabled() {
         let took = begun.elapsed();
-        trace::witnessed(Stage::Exec, created.pid, created.exec.clone(), took);
-        if let (Some(before), Some(after)) = (before, probe::command(created.pid)) {
+        trace::witnessed(Stage::Exec, created.program, created.exec.clone(), took);
+        if let (Some(before), Some(after)) = (before, probe::command(created.program)) {
             trace::change("command", "program in this process", before, after);
         }
-        trace::note("process_is", || json!({"pid": created.pid}));
-        trace::leave(Stage::Exec, created.pid, took);
+        trace::note("process_is", || json!({"pid": created.program}));
+        trace::leave(Stage::Exec, created.program, took);
     }
     Ok(())
 }

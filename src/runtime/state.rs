@@ -38,7 +38,7 @@ impl RuntimeState {
     }
 }
 
-/// When a process started, in clock ticks since boot: field 22 of /proc/PID/stat, see proc_pid_stat(5).
+/// When a process started, in clock ticks since boot: field 22 of /proc/PID/stat, see proc(5).
 pub fn start_time(pid: i32) -> Option<u64> {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     // The second field is the name in parentheses, which may itself hold spaces and parentheses.

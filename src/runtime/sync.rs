@@ -11,8 +11,8 @@
 //! | opens the fifo              | execve                                      |
 //! | end of file                 | (the socket was close-on-exec)              |
 //!
-//! In place of any message init may send `Failed`. End of file before `Ready` means that init died; after it, that the
-//! program runs: the kernel closed the socket in execve, and no one can fake that.
+//! In place of any message init may send `Failed`. End of file before `Ready` means that init died. After it, execve
+//! closed the socket, so the program runs; or init was killed just there, and the wait for it will tell.
 
 use super::error::Failure;
 use crate::sys;
@@ -22,13 +22,12 @@ use std::os::fd::{BorrowedFd, OwnedFd};
 /// What the parent says.
 #[derive(Serialize, Deserialize, Debug)]
 pub enum ToInit {
-    /// The process is in its control groups. `pid` is its number as the host sees it.
-    Go {
-        /// Its number outside.
-        pid: i32,
-    },
+    /// The process is in its control groups.
+    Go,
     /// The id maps are written.
     Mapped,
+    /// The answer to `Forked`: the sender's number as the host sees it.
+    Number(Option<i32>),
 }
 
 /// What init says.
@@ -38,6 +37,8 @@ pub enum FromInit {
     Joined,
     /// The terminal's other end comes with this message.
     Console,
+    /// The sender is a child of the process that was cloned, which stays to be process 1.
+    Forked,
     /// It stands at the exec fifo. `program` is the file that execve will get.
     Ready {
         /// The file, as the container sees it.

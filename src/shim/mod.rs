@@ -1,7 +1,7 @@
 //! containerd-shim's part: it owns the program's standard streams, its terminal, its signals and its exit status.
 //!
-//! In the foreground it runs in rlab's own process. It has to be the parent of the container's first process: only a
-//! parent can wait for a child and learn how it ended.
+//! In the foreground it runs in rlab's own process. It has to be the parent of the container's first process: wait(2)
+//! tells how a process ended to its parent alone.
 
 mod relay;
 mod signals;

@@ -168,7 +168,7 @@ impl Output {
         }
         let mut buffer = [0; CHUNK];
         match sys::read(&self.from, &mut buffer) {
-            // EIO: the last process that had this terminal open is gone, see pty(7).
+            // EIO: the last process that had this terminal open is gone.
             Ok(0) | Err(sys::Errno::EIO) => false,
             Ok(length) => {
                 self.waiting.extend_from_slice(&buffer[..length]);

@@ -86,8 +86,8 @@ pub fn bpf_prog_load_device(program: &[BpfInstruction]) -> Result<OwnedFd> {
 
 /// bpf(2) BPF_PROG_ATTACH: from here on the program is asked about each device that a process of the cgroup opens.
 ///
-/// It stays with the cgroup and goes with it. BPF_F_ALLOW_MULTI lets the programs of the groups above be asked too, and
-/// lets someone inside add a stricter one; all of them must agree.
+/// It stays with the cgroup and goes with it. With BPF_F_ALLOW_MULTI someone inside may add a program of their own, and
+/// this one is asked all the same; all that are asked must agree. So it is with those above that were attached this way.
 pub fn bpf_prog_attach_device(cgroup: &OwnedFd, cgroup_path: &Path, program: &OwnedFd) -> Result<()> {
     #[repr(C)]
     struct Attach {

@@ -59,8 +59,11 @@ pub fn dup3(oldfd: i32, newfd: i32) -> Result<()> {
 }
 
 /// mknod(2) of a fifo, for the parent and init to meet at.
+///
+/// Others may write: init opens it when it is no longer root. Nobody else gets to it, its directory is 0700.
 pub fn make_fifo(path: &Path) -> Result<()> {
-    traced(
+    let umask = super::mount::umask(0)?;
+    let made = traced(
         || {
             Call::new("mknodat")
                 .arg("dirfd", "AT_FDCWD")
@@ -68,14 +71,10 @@ pub fn make_fifo(path: &Path) -> Result<()> {
                 .arg("mode", "S_IFIFO|0622")
                 .arg("dev", "makedev(0, 0)")
         },
-        || {
-            // Others may write: init opens it when it is no longer root. Nobody else gets to it, its directory is 0700.
-            let before = nix::sys::stat::umask(Mode::empty());
-            let result = mknod(path, SFlag::S_IFIFO, Mode::from_bits_truncate(0o622), 0);
-            nix::sys::stat::umask(before);
-            result
-        },
-    )
+        || mknod(path, SFlag::S_IFIFO, Mode::from_bits_truncate(0o622), 0),
+    );
+    super::mount::umask(umask)?;
+    made
 }
 
 /// Opens a descriptor that only names the file, without its content: open(2) with O_PATH.
@@ -147,19 +146,31 @@ pub fn fchown(fd: impl AsFd, owner: u32, group: u32) -> Result<()> {
 }
 
 /// close_range(2) around the descriptors that are to stay, the standard ones among them. For a process that went on from a
-/// clone: it has a copy of each of its parent's, and no owner that will ever drop them. Not told: the parent's stay open.
-pub fn close_all_but(kept: &[i32]) {
+/// clone: it has a copy of each of its parent's, and no owner that will ever drop them.
+pub fn close_all_but(kept: &[i32]) -> Result<()> {
     let mut kept: Vec<u32> = kept.iter().filter_map(|fd| u32::try_from(*fd).ok()).filter(|fd| *fd > 2).collect();
     kept.sort_unstable();
     let mut first = 3;
     for last in kept.into_iter().chain([u32::MAX]) {
         let end = if last == u32::MAX { last } else { last.saturating_sub(1) };
         if first <= end {
-            // SAFETY: the caller is a copy of a process, in which nothing will use these descriptors again.
-            let _none_open = unsafe { libc::syscall(libc::SYS_close_range, first, end, 0) };
+            close_range(first, end)?;
         }
         first = last.saturating_add(1);
     }
+    Ok(())
+}
+
+fn close_range(first: u32, last: u32) -> Result<()> {
+    let spelt = if last == u32::MAX { "~0U".to_owned() } else { last.to_string() };
+    traced(
+        || Call::new("close_range").arg("first", first).arg("last", spelt).arg("flags", "0"),
+        || {
+            // SAFETY: the caller is a copy of a process, in which nothing will use these descriptors again.
+            let result = unsafe { libc::syscall(libc::SYS_close_range, first, last, 0) };
+            nix::errno::Errno::result(result).map(drop)
+        },
+    )
 }
 
 /// close_range(2): marks every descriptor from `first` up close-on-exec, so that none leaks into the program.

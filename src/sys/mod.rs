@@ -27,6 +27,7 @@ mod seq;
 mod terminal;
 pub mod tool;
 pub mod tree;
+mod userns;
 
 pub use bpf::*;
 pub use capability::{CAPABILITIES, capability_mask, capability_number};
@@ -38,6 +39,7 @@ pub use lockfile::LockFile;
 pub use process::*;
 pub use seq::shared_counter;
 pub use terminal::*;
+pub use userns::user_namespace;
 
 use crate::trace::{self, Call};
 use serde::{Deserialize, Serialize};

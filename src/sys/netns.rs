@@ -60,7 +60,7 @@ impl AsFd for NetworkNamespace {
     }
 }
 
-/// unshare(2) with CLONE_NEWNET: the calling thread gets a network namespace with nothing in it but a loopback link.
+/// unshare(2) with CLONE_NEWNET: the calling thread gets a network namespace that begins with a loopback link, down.
 pub fn unshare_network() -> Result<()> {
     super::unshare(libc::CLONE_NEWNET, "CLONE_NEWNET")
 }

@@ -372,17 +372,15 @@ pub fn getpid() -> i32 {
     Pid::this().as_raw()
 }
 
+/// The number that this process has outside of its own PID namespace, as long as the host's /proc is in view: that one shows
+/// every process under the number of the namespace it was mounted in.
+pub fn number_outside() -> Option<i32> {
+    std::fs::read_link("/proc/self").ok()?.to_str()?.parse().ok()
+}
+
 /// Whether a descriptor is a terminal.
 pub fn isatty(fd: impl AsFd) -> bool {
     nix::unistd::isatty(fd).unwrap_or(false)
-}
-
-/// Tells getaddrinfo(3) how long to wait for a name server, through the variable that resolv.conf(5) names.
-///
-/// Only to be called while the process has one thread, because another could be reading the environment.
-pub fn limit_name_lookups(seconds: u64) {
-    // SAFETY: called first thing by commands that talk to a registry, before any thread was started.
-    unsafe { std::env::set_var("RES_OPTIONS", format!("timeout:{seconds} attempts:1")) };
 }
 
 /// Standard input, which stays open as long as the process.

@@ -8,7 +8,9 @@ use super::{Error, Result, traced};
 use crate::trace::Call;
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, OFlag, OpenHow, ResolveFlag, openat2};
-use nix::sys::stat::{Mode, SFlag, fchmodat, fstat, makedev, mkdirat, mknodat};
+use nix::mount::MsFlags;
+use nix::sys::statvfs::FsFlags;
+use nix::sys::stat::{Mode, SFlag, fstat, makedev, mkdirat, mknodat};
 use nix::unistd::{symlinkat, unlinkat};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::{Component, Path, PathBuf};
@@ -30,7 +32,7 @@ impl Place {
         &self.inside
     }
 
-    /// The name under which calls that take only paths reach the descriptor, see proc_pid_fd(5).
+    /// The name under which calls that take only paths reach the descriptor, see proc(5).
     pub fn proc_path(&self) -> PathBuf {
         PathBuf::from(format!("/proc/self/fd/{}", self.fd.as_raw_fd()))
     }
@@ -41,6 +43,18 @@ impl Place {
             SFlag::from_bits_truncate(found.st_mode) & SFlag::S_IFMT == SFlag::S_IFCHR
                 && found.st_rdev == makedev(major, minor)
         })
+    }
+
+    /// The flags of the mount it lies on that a remount would take off if they were not given again, see statvfs(3).
+    pub fn mount_flags(&self) -> nix::Result<MsFlags> {
+        let found = nix::sys::statvfs::fstatvfs(&self.fd)?.flags();
+        let pairs = [
+            (FsFlags::ST_RDONLY, MsFlags::MS_RDONLY),
+            (FsFlags::ST_NOSUID, MsFlags::MS_NOSUID),
+            (FsFlags::ST_NODEV, MsFlags::MS_NODEV),
+            (FsFlags::ST_NOEXEC, MsFlags::MS_NOEXEC),
+        ];
+        Ok(pairs.into_iter().filter(|(stat, _)| found.contains(*stat)).map(|(_, flag)| flag).collect())
     }
 
     /// Whether it is a directory.
@@ -106,7 +120,7 @@ impl RootDir {
         self.resolve(path)
     }
 
-    /// mknodat(2) of a character or block device (`major`, `minor`), with its mode whatever the umask is.
+    /// mknodat(2) of a character or block device (`major`, `minor`), with its mode less the umask.
     pub fn make_device(&self, path: &Path, block: bool, mode: u32, major: u64, minor: u64) -> Result<()> {
         let parent = self.make_dir(path.parent().unwrap_or(Path::new("/")))?;
         let kind = if block { SFlag::S_IFBLK } else { SFlag::S_IFCHR };
@@ -130,9 +144,6 @@ impl RootDir {
             },
             || mknodat(&parent.fd, name, kind, Mode::from_bits_truncate(mode), makedev(major, minor)),
         )?;
-        // mknod takes the umask off the mode; a /dev/null that only root may write breaks most programs.
-        let _mode_stays =
-            fchmodat(&parent.fd, name, Mode::from_bits_truncate(mode), nix::sys::stat::FchmodatFlags::FollowSymlink);
         Ok(())
     }
 

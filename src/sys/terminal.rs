@@ -84,11 +84,18 @@ pub fn window_size(terminal: impl AsFd) -> Option<WindowSize> {
     (result == 0).then_some(WindowSize { rows: size.ws_row, columns: size.ws_col })
 }
 
-/// Sets the size of a terminal's window; its foreground processes get SIGWINCH.
-pub fn set_window_size(terminal: impl AsFd, size: WindowSize) -> nix::Result<()> {
-    let size = libc::winsize { ws_row: size.rows, ws_col: size.columns, ws_xpixel: 0, ws_ypixel: 0 };
-    // SAFETY: the kernel reads a structure of its own layout that lives across the call.
-    Errno::result(unsafe { libc::ioctl(terminal.as_fd().as_raw_fd(), libc::TIOCSWINSZ, &raw const size) }).map(drop)
+/// Sets the size of a terminal's window, ioctl(2) TIOCSWINSZ; its foreground processes get SIGWINCH.
+pub fn set_window_size(terminal: impl AsFd, size: WindowSize) -> Result<()> {
+    let number = terminal.as_fd().as_raw_fd();
+    let window = libc::winsize { ws_row: size.rows, ws_col: size.columns, ws_xpixel: 0, ws_ypixel: 0 };
+    traced(
+        || {
+            let spelt = format!("{{ws_row={}, ws_col={}}}", size.rows, size.columns);
+            Call::new("ioctl").arg("fd", number).arg("op", "TIOCSWINSZ").arg("arg", spelt)
+        },
+        // SAFETY: the kernel reads a structure of its own layout that lives across the call.
+        || Errno::result(unsafe { libc::ioctl(number, libc::TIOCSWINSZ, &raw const window) }).map(drop),
+    )
 }
 
 /// The user's terminal without line editing, echo and signal keys, until this is dropped.
@@ -100,17 +107,26 @@ pub struct RawMode {
 
 impl RawMode {
     /// Puts standard input into raw mode, see termios(3).
-    pub fn enter() -> nix::Result<RawMode> {
-        let before = tcgetattr(std::io::stdin())?;
+    pub fn enter() -> Result<RawMode> {
+        let refused = |errno| super::Error::new(Call::new("ioctl").arg("fd", 0).arg("op", "TCGETS"), errno as i32);
+        let before = tcgetattr(std::io::stdin()).map_err(refused)?;
         let mut raw = before.clone();
         cfmakeraw(&mut raw);
-        tcsetattr(std::io::stdin(), SetArg::TCSANOW, &raw)?;
+        set_attributes(&raw, "{c_lflag=~(ICANON|ECHO|ISIG|IEXTEN), ...}")?;
         Ok(RawMode { before })
     }
 }
 
+/// tcsetattr(3) of standard input, which is ioctl(2) TCSETS.
+fn set_attributes(attributes: &Termios, spelt: &str) -> Result<()> {
+    traced(
+        || Call::new("ioctl").arg("fd", 0).arg("op", "TCSETS").arg("arg", spelt),
+        || tcsetattr(std::io::stdin(), SetArg::TCSANOW, attributes),
+    )
+}
+
 impl Drop for RawMode {
     fn drop(&mut self) {
-        let _gone = tcsetattr(std::io::stdin(), SetArg::TCSANOW, &self.before);
+        let _gone = set_attributes(&self.before, "as it was");
     }
 }

@@ -1,8 +1,8 @@
 //! Building a directory tree below one open directory, without ever leaving it.
 //!
 //! A layer is written by strangers. If its extractor joined strings (`root + "/" + name`), an archive could first plant
-//! the link `etc -> /etc` and then the file `etc/shadow`, and the host's file would be replaced (CVE-2018-15664 and
-//! many before it). Here a name is resolved by the kernel with openat2(2) `RESOLVE_IN_ROOT`: for that one lookup the
+//! the link `etc -> /etc` and then the file `etc/shadow`, and the host's file would be replaced (CVE-2014-6407
+//! and others since). Here a name is resolved by the kernel with openat2(2) `RESOLVE_IN_ROOT`: for that one lookup the
 //! layer's directory is `/`, so links and `..` end inside of it, whatever they say. The last component is then created
 //! relative to the open parent and never follows a link.
 //!

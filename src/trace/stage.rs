@@ -13,13 +13,13 @@ pub enum Stage {
     Unpack,
     /// Directories are stacked into one tree.
     Snapshot,
-    /// A network of its own, and a cable to it.
+    /// A network of its own.
     Network,
-    /// Image and wishes become a runtime's order form.
+    /// Image and flags become a runtime's config.json.
     Bundle,
     /// Limits are set before anyone can exceed them.
     Cgroup,
-    /// The process is made, and its private names with it.
+    /// The process is made, in new namespaces.
     Namespaces,
     /// Numbers of users inside are tied to numbers outside.
     IdMappings,
@@ -27,7 +27,7 @@ pub enum Stage {
     Mounts,
     /// The few devices a program needs.
     Devices,
-    /// A new `/`, and no way back to the old one.
+    /// A new `/`, and no path back to the old one.
     PivotRoot,
     /// A new `/` the old way, which leaves a way back.
     Chroot,

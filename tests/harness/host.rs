@@ -70,7 +70,7 @@ impl Inventory {
             ("routes", routes()),
             ("rules", json_lines("nft", &["-j", "list", "ruleset"], &[])),
             ("namespaces", files_below(Path::new("/run/netns"))),
-            ("processes", processes()),
+            ("processes", processes(&folders)),
             ("files", files(&folders)),
             ("settings", settings()),
         ]);
@@ -177,26 +177,24 @@ fn walk(folder: &Path, visit: &mut impl FnMut(&Path, bool)) {
     }
 }
 
-/// The processes that belong to an rlab: its own program, those it was inherited by, and those in another root or
-/// another PID namespace. The rest of the host comes and goes as it likes.
-fn processes() -> BTreeSet<String> {
+/// The processes of the rlab that this test built, those that inherited one of the roots, and those that see a tree below
+/// one: containers. The rest of the host comes and goes as it likes.
+fn processes(folders: &[PathBuf]) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     for entry in std::fs::read_dir("/proc").unwrap().flatten() {
         let folder = entry.path();
         let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else { continue };
-        let link = |name: &str| std::fs::read_link(folder.join(name)).ok();
         // A kernel thread has no program, and neither has a process that is gone by now.
-        let Some(program) = link("exe") else { continue };
-        let runs_rlab = program.to_string_lossy().starts_with(env!("CARGO_BIN_EXE_rlab"));
-        let inherited = std::fs::read(folder.join("environ")).is_ok_and(|environment| {
-            environment.split(|byte| *byte == 0).any(|variable| variable.starts_with(b"RLAB_ROOT="))
+        let Ok(program) = std::fs::read_link(folder.join("exe")) else { continue };
+        let read = |name: &str| {
+            String::from_utf8_lossy(&std::fs::read(folder.join(name)).unwrap_or_default()).replace('\0', " ")
+        };
+        let (environment, mounts) = (read("environ"), read("mountinfo"));
+        let of_a_root = folders.iter().map(|folder| folder.to_string_lossy()).any(|root| {
+            environment.contains(&format!("RLAB_ROOT={root}")) || mounts.contains(&format!("upperdir={root}"))
         });
-        let own = |name: &str| std::fs::read_link(format!("/proc/self/{name}")).ok();
-        let elsewhere = ["root", "ns/pid"].iter().any(|name| link(name).is_some_and(|place| Some(place) != own(name)));
-        if runs_rlab || inherited || elsewhere {
-            let words = std::fs::read(folder.join("cmdline")).unwrap_or_default();
-            let called = String::from_utf8_lossy(&words).replace('\0', " ");
-            found.insert(format!("{pid} {}", called.trim()));
+        if of_a_root || program.to_string_lossy().starts_with(env!("CARGO_BIN_EXE_rlab")) {
+            found.insert(format!("{pid} {}", read("cmdline").trim()));
         }
     }
     found

@@ -3,7 +3,7 @@
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use std::fmt::Write as _;
-use std::io::Read;
+use std::io::{Read, Write as _};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
@@ -64,7 +64,13 @@ impl std::fmt::Display for Output {
 /// Bytes that come in while someone waits for them.
 #[derive(Clone, Default)]
 pub struct Inbox {
-    bytes: Arc<(Mutex<(Vec<u8>, bool)>, Condvar)>,
+    received: Arc<(Mutex<Received>, Condvar)>,
+}
+
+#[derive(Default)]
+struct Received {
+    bytes: Vec<u8>,
+    ended: bool,
 }
 
 impl Inbox {
@@ -76,42 +82,42 @@ impl Inbox {
             let mut part = [0; 8192];
             // A terminal whose other end is closed says EIO where a pipe says nothing more.
             while let Ok(count @ 1..) = source.read(&mut part) {
-                filled.bytes.0.lock().unwrap().0.extend_from_slice(&part[..count]);
-                filled.bytes.1.notify_all();
+                filled.received.0.lock().unwrap().bytes.extend_from_slice(&part[..count]);
+                filled.received.1.notify_all();
             }
-            filled.bytes.0.lock().unwrap().1 = true;
-            filled.bytes.1.notify_all();
+            filled.received.0.lock().unwrap().ended = true;
+            filled.received.1.notify_all();
         });
         inbox
     }
 
     /// What has come in so far.
     pub fn text(&self) -> String {
-        String::from_utf8_lossy(&self.bytes.0.lock().unwrap().0).into_owned()
+        String::from_utf8_lossy(&self.received.0.lock().unwrap().bytes).into_owned()
     }
 
     /// Waits until `enough` says so of the text, or nothing more can come, or the time is over. Gives whether it did.
     pub fn wait_until(&self, timeout: Duration, enough: impl Fn(&str) -> bool) -> bool {
         let until = Instant::now() + timeout;
-        let mut state = self.bytes.0.lock().unwrap();
+        let mut state = self.received.0.lock().unwrap();
         loop {
-            if enough(&String::from_utf8_lossy(&state.0)) {
+            if enough(&String::from_utf8_lossy(&state.bytes)) {
                 return true;
             }
             let left = until.saturating_duration_since(Instant::now());
-            if left.is_zero() || state.1 {
+            if left.is_zero() || state.ended {
                 return false;
             }
-            state = self.bytes.1.wait_timeout(state, left).unwrap().0;
+            state = self.received.1.wait_timeout(state, left).unwrap().0;
         }
     }
 
     /// Waits until nothing more can come, but no longer than that.
     pub fn wait_for_end(&self, timeout: Duration) {
         let until = Instant::now() + timeout;
-        let mut state = self.bytes.0.lock().unwrap();
-        while !state.1 && Instant::now() < until {
-            state = self.bytes.1.wait_timeout(state, until.saturating_duration_since(Instant::now())).unwrap().0;
+        let mut state = self.received.0.lock().unwrap();
+        while !state.ended && Instant::now() < until {
+            state = self.received.1.wait_timeout(state, until.saturating_duration_since(Instant::now())).unwrap().0;
         }
     }
 }
@@ -141,9 +147,9 @@ impl Running {
         i32::try_from(self.child.id()).unwrap()
     }
 
-    /// What it has written to standard error so far.
-    pub fn stderr(&self) -> String {
-        self.stderr.text()
+    /// Gives it this as its whole standard input, which its command must have made a pipe.
+    pub fn write_stdin(&mut self, bytes: &[u8]) {
+        self.child.stdin.take().expect("its input is a pipe").write_all(bytes).unwrap();
     }
 
     /// Waits until standard output has `text` in it.
@@ -151,13 +157,6 @@ impl Running {
     pub fn wait_for_stdout(&self, text: &str, timeout: Duration) {
         let came = self.stdout.wait_until(timeout, |stdout| stdout.contains(text));
         assert!(came, "no {text:?} in standard output within {timeout:?}\n{}", self.so_far());
-    }
-
-    /// Waits until standard error has `text` in it.
-    #[track_caller]
-    pub fn wait_for_stderr(&self, text: &str, timeout: Duration) {
-        let came = self.stderr.wait_until(timeout, |stderr| stderr.contains(text));
-        assert!(came, "no {text:?} in standard error within {timeout:?}\n{}", self.so_far());
     }
 
     /// Sends it a signal.

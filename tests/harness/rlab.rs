@@ -20,6 +20,7 @@ impl Rlab {
     pub fn new() -> Self {
         let folder = tempfile::Builder::new().prefix("rlab-test-").tempdir().unwrap();
         std::fs::create_dir(folder.path().join("home")).unwrap();
+        std::fs::write(folder.path().join("config.toml"), "").unwrap();
         Self { folder }
     }
 
@@ -43,6 +44,7 @@ impl Rlab {
         let mut command = Command::new(env!("CARGO_BIN_EXE_rlab"));
         command.args(arguments).stdin(Stdio::null()).current_dir(self.folder());
         command.env_clear().env("RLAB_ROOT", self.root()).env("HOME", self.home());
+        command.env("RLAB_CONFIG", self.folder().join("config.toml"));
         command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
         command.env("LANG", "C.UTF-8").env("TERM", "xterm-256color");
         for kept in ["TMPDIR", "LLVM_PROFILE_FILE"] {

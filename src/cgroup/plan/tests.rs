@@ -79,7 +79,8 @@ fn a_limit_whose_controller_is_missing_is_refused_by_name() {
     assert_eq!(
         planned(json!({"memory": {"limit": 5}}), &without_memory).unwrap_err(),
         "can't set memory.max: the controller memory is switched off in this kernel; \
-         add cgroup_enable=memory to the kernel's command line and restart"
+         take cgroup_disable=memory off the kernel's command line, or where it is off by default, as on a Raspberry Pi, \
+         add cgroup_enable=memory; then restart"
     );
 }
 

@@ -7,6 +7,7 @@ mod mounts;
 mod resources;
 mod security;
 
+use super::idmap;
 use super::options::RunOptions;
 use super::user::User;
 use crate::image::config::ExecConfig;
@@ -48,6 +49,7 @@ pub struct Order<'a> {
 /// The form.
 pub fn spec(order: &Order<'_>) -> Result<Value, super::Error> {
     let options = order.options;
+    refuse_contradictions(options)?;
     let mut process = json!({
         "terminal": options.terminal,
         "user": {"uid": order.user.uid, "gid": order.user.gid, "additionalGids": order.user.groups},
@@ -76,6 +78,21 @@ pub fn spec(order: &Order<'_>) -> Result<Value, super::Error> {
     Ok(spec)
 }
 
+/// What Docker refuses as well, because one of the two would be ignored.
+fn refuse_contradictions(options: &RunOptions) -> Result<(), super::Error> {
+    if let (true, Some(name)) = (options.host_uts, &options.hostname) {
+        let reason = "with --uts host it would rename the host".to_owned();
+        return Err(super::Error::Flag { flag: "--hostname", value: name.clone(), reason });
+    }
+    match &options.workdir {
+        Some(dir) if !Path::new(dir).is_absolute() => {
+            let reason = "is not an absolute path".to_owned();
+            Err(super::Error::Flag { flag: "--workdir", value: dir.clone(), reason })
+        }
+        _ => Ok(()),
+    }
+}
+
 fn linux(order: &Order<'_>) -> Result<Value, super::Error> {
     let options = order.options;
     let mut linux = json!({
@@ -84,8 +101,7 @@ fn linux(order: &Order<'_>) -> Result<Value, super::Error> {
         "resources": resources::resources(options)?,
     });
     if options.private_user {
-        // The numbers that Docker's userns-remap and podman use: beyond those of any real user.
-        let map = json!([{"containerID": 0, "hostID": 100_000, "size": 65_536}]);
+        let map = json!([{"containerID": 0, "hostID": idmap::FIRST_ID, "size": idmap::ID_COUNT}]);
         linux["uidMappings"] = map.clone();
         linux["gidMappings"] = map;
     }

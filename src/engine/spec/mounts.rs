@@ -3,8 +3,10 @@
 use super::Order;
 use crate::engine::options::Bind;
 use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
 
-/// All mounts in order; a later one may lie on an earlier one.
+/// All mounts in order: what lies deeper comes later, as Docker has it, so that no mount hides another. Of two at one place
+/// the user's counts.
 pub fn mounts(order: &Order<'_>) -> Vec<Value> {
     let options = order.options;
     let mut mounts = kernel_filesystems(order);
@@ -25,7 +27,19 @@ pub fn mounts(order: &Order<'_>) -> Vec<Value> {
         words.extend(options.iter().map(String::as_str));
         mounts.push(bind(&source.to_string_lossy(), &destination.to_string_lossy(), &words));
     }
-    mounts
+    in_order(mounts)
+}
+
+fn in_order(mounts: Vec<Value>) -> Vec<Value> {
+    let place =
+        |mount: &Value| Path::new(mount["destination"].as_str().unwrap_or_default()).components().collect::<PathBuf>();
+    let mut ordered: Vec<Value> = Vec::new();
+    for mount in mounts {
+        ordered.retain(|earlier| place(earlier) != place(&mount));
+        ordered.push(mount);
+    }
+    ordered.sort_by_key(|mount| place(mount).components().count());
+    ordered
 }
 
 /// The filesystems that runtime-spec asks of every Linux container, with Docker's options.
@@ -48,12 +62,12 @@ fn kernel_filesystems(order: &Order<'_>) -> Vec<Value> {
     if !options.private_user {
         mounts.push(mount("/sys/fs/cgroup", "cgroup", &["nosuid", "noexec", "nodev", ro]));
     }
+    mounts.push(mount("/dev/mqueue", "mqueue", &["nosuid", "noexec", "nodev"]));
     if options.host_ipc {
-        // Shared memory and message queues are the host's: so must be the filesystems that show them.
-        mounts.push(bind("/dev/mqueue", "/dev/mqueue", &["rbind", "rprivate"]));
+        // Shared memory is the host's, so must be the filesystem that shows it. The queues' shows those of the namespace
+        // that it is mounted in: that is the host's already.
         mounts.push(bind("/dev/shm", "/dev/shm", &["rbind", "rprivate"]));
     } else {
-        mounts.push(mount("/dev/mqueue", "mqueue", &["nosuid", "noexec", "nodev"]));
         let size = format!("size={}", options.shm_bytes);
         mounts.push(mount("/dev/shm", "tmpfs", &["nosuid", "noexec", "nodev", "mode=1777", &size]));
     }
@@ -62,4 +76,21 @@ fn kernel_filesystems(order: &Order<'_>) -> Vec<Value> {
 
 fn bind(source: &str, destination: &str, words: &[&str]) -> Value {
     json!({"destination": destination, "type": "bind", "source": source, "options": words})
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn deeper_places_come_later_and_the_users_mount_counts() {
+        let mount = |destination: &str, source: &str| bind(source, destination, &[]);
+        let given = [("/dev", "a"), ("/dev/shm", "b"), ("/etc/hosts", "c"), ("/etc", "user"), ("/dev/shm/", "user")];
+        let ordered = in_order(given.iter().map(|(destination, source)| mount(destination, source)).collect());
+        let read: Vec<_> = ordered
+            .iter()
+            .map(|mount| (mount["destination"].as_str().unwrap(), mount["source"].as_str().unwrap()))
+            .collect();
+        assert_eq!(read, [("/dev", "a"), ("/etc", "user"), ("/etc/hosts", "c"), ("/dev/shm/", "user")]);
+    }
 }

@@ -16,7 +16,7 @@ pub fn find(port: u16, protocol: Protocol) -> Option<String> {
     Some(format!("{name} (process {pid})"))
 }
 
-/// The inode of a socket that waits on a port, from the text of /proc/net/tcp or udp, see proc_net(5).
+/// The inode of a socket that waits on a port, from the text of /proc/net/tcp or udp, see proc(5).
 fn socket_inode(table: &str, port: u16) -> Option<u64> {
     table.lines().skip(1).find_map(|line| {
         let fields: Vec<&str> = line.split_whitespace().collect();

@@ -97,8 +97,8 @@ pub fn docker_default(capabilities: &BTreeSet<String>, kernel: (u32, u32)) -> Li
 pub fn from_docker_json(bytes: &[u8]) -> Result<DockerProfile, Error> {
     let mut file: File = serde_json::from_slice(bytes)?;
     if file.default_action.is_none() {
-        // Docker takes an empty file for "no filter". A mistake in a file should not open the container: there is a
-        // word for that.
+        // Docker takes a profile with neither default action nor rules, such as `{}`, for "no filter". A mistake in a
+        // file should not open the container: there is a word for that.
         return Err(Error::NoDefaultAction);
     }
     let listed = |list: &Option<Vec<String>>| list.as_ref().is_some_and(|list| !list.is_empty());

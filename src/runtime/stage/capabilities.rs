@@ -4,7 +4,7 @@
 //!
 //! Last of what needs power: everything before may have used it. The bounding set goes first, because taking something
 //! out of it needs CAP_SETPCAP, which the second step takes away. What is out of the bounding set can't come back, not
-//! even by running a setuid-root program.
+//! even by running a setuid-root program. (A new user namespace begins with all capabilities, but only over itself.)
 
 use super::Outcome;
 use crate::runtime::plan::{Capabilities, Plan};
@@ -20,6 +20,7 @@ pub fn apply(plan: &Plan) -> Outcome {
     trace::observe(Probe::Capabilities, || cut(wanted))
 }
 
+/// Three steps, and each needs what the next takes away.
 fn cut(wanted: &Capabilities) -> Outcome {
     // After the change of user, the capabilities are permitted but no longer in force; CAP_SETPCAP must be.
     let permitted = sys::permitted_capabilities();

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 pub fn apply(plan: &cgroup::Plan) -> Result<Cgroup, cgroup::Error> {
     let group = plan.create()?;
     if trace::enabled() {
-        // Read back, because the kernel rounds: memory to whole pages, cpu.max to what its clock can do.
+        // Read back, because the kernel rounds: memory down to whole pages, cpu.shares of 1 up to 2.
         for (file, value) in group.limits() {
             trace::change("limit", file, Value::Null, json!(value));
         }

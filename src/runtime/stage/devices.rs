@@ -54,7 +54,8 @@ fn one(plan: &Plan, tree: &RootDir, device: &Device) -> Outcome {
 /// A pseudoterminal from the container's own devpts, bound over /dev/console.
 ///
 /// Had the parent given its own terminal instead, a program inside could push letters into it (TIOCSTI) which the host's
-/// shell would run after the container's end.
+/// shell would run after the container's end. Since Linux 6.2 the kernel can be told to refuse that
+/// (dev.tty.legacy_tiocsti); not everyone has told it.
 fn terminal(plan: &Plan, tree: &RootDir) -> Outcome<(OwnedFd, OwnedFd)> {
     let ptmx = tree.resolve(Path::new("/dev/pts/ptmx"))?;
     let (outer, inner) = sys::open_pty(&ptmx.proc_path())?;

@@ -7,6 +7,7 @@
 
 use super::{Outcome, Refusal, mounts};
 use crate::runtime::plan::Plan;
+use crate::sys;
 use crate::sys::mount::{MsFlags, mount_at};
 use crate::sys::rootdir::{Place, RootDir};
 use crate::trace::{self, Probe};
@@ -20,13 +21,15 @@ pub fn apply(plan: &Plan) -> Outcome {
     }
     trace::observe(Probe::Mounts(Path::new("/")), || {
         let tree = mounts::reopen()?;
+        // Without links: /proc and /sys are the kernel's own, but other paths may be asked for, and a link there would
+        // lead the cover elsewhere, leaving bare what it was meant for.
         for path in &plan.readonly_paths {
-            if let Ok(place) = tree.resolve_without_links(path) {
+            if let Some(place) = present(&tree, path)? {
                 read_only(&tree, &place, path)?;
             }
         }
         for path in &plan.masked_paths {
-            if let Ok(place) = tree.resolve_without_links(path) {
+            if let Some(place) = present(&tree, path)? {
                 mask(&tree, &place)?;
             }
         }
@@ -34,25 +37,41 @@ pub fn apply(plan: &Plan) -> Outcome {
     })
 }
 
+/// Only what is not there at all is left out. Any other answer, above all that of a link, means that something would stay
+/// uncovered which the plan wants covered.
+fn present(tree: &RootDir, path: &Path) -> Outcome<Option<Place>> {
+    match tree.resolve_without_links(path) {
+        Ok(place) => Ok(Some(place)),
+        Err(error) if [sys::Errno::ENOENT as i32, sys::Errno::ENOTDIR as i32].contains(&error.errno) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
 /// A file disappears under /dev/null, a directory under an empty tmpfs.
+///
+/// Covered, not removed: nobody can remove a file of /proc. And not protected by its mode either, because root inside
+/// passes every check of modes; what is not in reach needs no check.
 fn mask(tree: &RootDir, place: &Place) -> Outcome {
     if place.is_dir() {
         return Ok(mount_at(Some("tmpfs"), place, Some("tmpfs"), MsFlags::MS_RDONLY, Some("size=0k"))?);
     }
     let null = tree.resolve_without_links(Path::new("/dev/null"))?;
-    // An image or a racing neighbour may have put a link to a file of its choice in this place: bound over
-    // /proc/sys/kernel/core_pattern, say, it would be read-write (CVE-2025-31133).
+    // A neighbour that shares a mount may have put a link in place of /dev/null. Followed, what it leads to, such as
+    // /proc/sys/kernel/core_pattern, would be bound over the file to mask, and be writable there (CVE-2025-31133).
     if !null.is_device(1, 3) {
         return Err(Refusal::Reason("/dev/null in the container is not the null device".to_owned()));
     }
     Ok(mount_at(Some(&null.proc_path().to_string_lossy()), place, None, MsFlags::MS_BIND, None)?)
 }
 
-/// A path is bound onto itself, because only a mount can be read-only, and then made so by a second call.
+/// A path is bound onto itself, because read-only is a property of a mount, and then made so by a second call.
 fn read_only(tree: &RootDir, place: &Place, path: &Path) -> Outcome {
     let itself = place.proc_path().to_string_lossy().into_owned();
     mount_at(Some(&itself), place, None, MsFlags::MS_BIND | MsFlags::MS_REC, None)?;
+    // The second look-up finds the new mount; the first place lies below it now.
     let place = tree.resolve_without_links(path)?;
+    // MS_REMOUNT with MS_BIND changes this one mount. Without MS_BIND it would change the filesystem, and with it the
+    // host's /proc: both show the same one when they share the PID namespace.
     let flags = MsFlags::MS_REMOUNT
         | MsFlags::MS_BIND
         | MsFlags::MS_RDONLY

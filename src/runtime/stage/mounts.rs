@@ -6,7 +6,7 @@
 //! shared (systemd makes it so), every mount below would appear on the host as well, and stay there.
 
 use super::{Outcome, Refusal};
-use crate::cgroup::ContainerMount;
+use crate::runtime::cgroup_view;
 use crate::runtime::plan::{Mount, Plan};
 use crate::sys::mount::{MsFlags, mount, mount_at};
 use crate::sys::rootdir::RootDir;
@@ -43,12 +43,14 @@ pub fn apply(plan: &Plan) -> Outcome<RootDir> {
 
 fn one(tree: &RootDir, wanted: &Mount, plan: &Plan) -> Outcome {
     match wanted.kind.as_str() {
-        "cgroup" => cgroup(tree, wanted, plan),
+        "cgroup" => cgroup_view::mount(tree, wanted, &plan.group),
         _ if wanted.options.flags.contains(MsFlags::MS_BIND) => bind(tree, wanted),
         _ => filesystem(tree, wanted),
     }
 }
 
+/// A filesystem that the kernel makes up. It belongs to the namespaces of the process that mounts it, so it has to be
+/// mounted from in here: /proc shows this PID namespace, /sys this network namespace, /dev/mqueue these queues.
 fn filesystem(tree: &RootDir, wanted: &Mount) -> Outcome {
     let place = tree.make_dir(&wanted.destination)?;
     refuse_link(tree, wanted)?;
@@ -57,8 +59,9 @@ fn filesystem(tree: &RootDir, wanted: &Mount) -> Outcome {
     propagate(tree, wanted)
 }
 
-/// An image may hold a link in place of /proc. Followed, it would put the kernel's files somewhere else and leave the
-/// image's own at /proc: then every look into /proc/self is answered by the image (CVE-2019-16884, CVE-2019-19921).
+/// An image may hold a link in place of /proc. Followed, it would put the kernel's files where a neighbour that shares
+/// a volume can move them, before parts of them are covered and locked (CVE-2019-19921). And with something else at
+/// /proc, the image itself answers every look into /proc/self (CVE-2019-16884, there by a volume).
 fn refuse_link(tree: &RootDir, wanted: &Mount) -> Outcome {
     if matches!(wanted.kind.as_str(), "proc" | "sysfs") && tree.resolve_without_links(&wanted.destination).is_err() {
         return Err(Refusal::Reason(format!("the image has a link in the path {}", wanted.destination.display())));
@@ -66,6 +69,7 @@ fn refuse_link(tree: &RootDir, wanted: &Mount) -> Outcome {
     Ok(())
 }
 
+/// A directory or file of the host's, shown at a second place. Not a copy: what is written here is written there.
 fn bind(tree: &RootDir, wanted: &Mount) -> Outcome {
     let source = Path::new(&wanted.source);
     // A bind mount needs the same kind of thing to cover: a directory for a directory, a file for anything else.
@@ -78,11 +82,16 @@ fn bind(tree: &RootDir, wanted: &Mount) -> Outcome {
     if !more.is_empty() {
         // Looked up again: the descriptor from before names the directory that is now covered.
         let place = tree.resolve(&wanted.destination)?;
+        // A remount sets all flags anew. A file system that the host has mounted nosuid stays so; in a user namespace the
+        // kernel would refuse anything else.
+        let more = more | place.mount_flags().unwrap_or(MsFlags::empty());
         mount_at(None, &place, None, MsFlags::MS_REMOUNT | MsFlags::MS_BIND | more, None)?;
     }
     Ok(())
 }
 
+/// Whether mounts made later on one side show up on the other takes a call of its own: mount(2) refuses to change the
+/// propagation together with anything else.
 fn propagate(tree: &RootDir, wanted: &Mount) -> Outcome {
     if let Some(kind) = wanted.options.propagation {
         let place = tree.resolve(&wanted.destination)?;
@@ -91,31 +100,8 @@ fn propagate(tree: &RootDir, wanted: &Mount) -> Outcome {
     Ok(())
 }
 
-/// /sys/fs/cgroup: one tree on v2, a tree a controller on v1. With a cgroup namespace the container sees only its own.
-fn cgroup(tree: &RootDir, wanted: &Mount, plan: &Plan) -> Outcome {
-    let open = wanted.options.flags & !MsFlags::MS_RDONLY;
-    for part in plan.group.container_mounts() {
-        match part {
-            ContainerMount::Link { destination, target } => {
-                tree.make_link(&target, &wanted.destination.join(destination))?
-            }
-            ContainerMount::Filesystem { destination, filesystemtype, data } => {
-                let place = tree.make_dir(&wanted.destination.join(destination))?;
-                // The tmpfs that holds the directories must stay writable until they are made.
-                let flags = if filesystemtype == "tmpfs" { open } else { wanted.options.flags };
-                let data = Some(data.as_str()).filter(|data| !data.is_empty());
-                mount_at(Some(&wanted.source), &place, Some(filesystemtype), flags, data)?;
-            }
-        }
-    }
-    if wanted.options.flags.contains(MsFlags::MS_RDONLY) {
-        let place = tree.resolve(&wanted.destination)?;
-        mount_at(None, &place, None, MsFlags::MS_REMOUNT | MsFlags::MS_BIND | wanted.options.flags, None)?;
-    }
-    Ok(())
-}
-
-/// The tree again, after it became `/`.
+/// The tree again, after it became `/`. The descriptor from before would do, but a stage that is given one can't be read
+/// by itself.
 pub fn reopen() -> sys::Result<RootDir> {
     rootdir::RootDir::open(Path::new("/"))
 }

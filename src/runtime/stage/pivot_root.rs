@@ -1,9 +1,10 @@
-//! A new `/`, and no way back to the old one.
+//! A new `/`, and no path back to the old one.
 //!
 //! Man: pivot_root(2), umount2(2). Spec: root.path, root.readonly.
 //!
-//! After the mounts, because their sources are paths of the host's. pivot_root(2) wants the new root to be a mount point
-//! and nothing above it to be shared (else it answers EINVAL): the stage before has seen to both.
+//! After the mounts, because their sources are paths of the host's. pivot_root(2) wants the new root to be a mount
+//! point, and neither its parent mount nor that of the old root to be shared (else it answers EINVAL): the stage before
+//! has seen to both.
 
 use super::Outcome;
 use crate::runtime::plan::Plan;
@@ -21,7 +22,8 @@ pub fn apply(plan: &Plan) -> Outcome {
         // The old root is on top, and it is taken off whole, with all that is mounted below it. It can't be busy: with
         // MNT_DETACH it leaves the tree now and is cleaned up when its last user lets go.
         umount2(Path::new("."), true)?;
-        // The working directory was a directory of the old tree. Left so, `..` would still lead through it.
+        // The working directory is the new root already, by the first line. Were it a directory of the old tree, `..`
+        // would still lead through that, mounted or not.
         chdir(Path::new("/"))?;
         if plan.root_readonly {
             read_only()?;

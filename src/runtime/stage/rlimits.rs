@@ -10,7 +10,10 @@ use crate::sys;
 use crate::trace::{self, Probe};
 use std::path::Path;
 
-/// Sets the limits. They go with this process over execve(2) and to its children.
+/// Sets the limits, soft and hard in one call. A process may lower its hard limit for good, and raise its soft limit up to
+/// it; so what the hard limit says is a promise about everything that will ever run in here.
+///
+/// They go with this process over execve(2) and to its children.
 pub fn apply(plan: &Plan) -> Outcome {
     if plan.rlimits.is_empty() && plan.oom_score_adj.is_none() {
         trace::skip("no_rlimits");

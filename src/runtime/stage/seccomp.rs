@@ -15,6 +15,9 @@ use crate::trace::{self, Probe};
 use serde_json::json;
 
 /// Sets no_new_privs if asked for, and loads the filter.
+///
+/// The program was compiled before the clone, from names to numbers: nothing is left to go wrong here but the kernel's
+/// own check of it. It can't be taken off again, and children inherit it.
 pub fn apply(plan: &Plan) -> Outcome {
     if !plan.no_new_privileges && plan.seccomp.is_none() {
         trace::skip("seccomp_unconfined");

@@ -1,6 +1,6 @@
 //! Kernel settings of the container's own namespaces.
 //!
-//! Man: sysctl(8), proc_sys(5). Spec: linux.sysctl.
+//! Man: sysctl(8), proc(5). Spec: linux.sysctl.
 //!
 //! After pivot_root, through the container's own /proc, and before /proc/sys becomes read-only. The files under
 //! /proc/sys/net show the network namespace of whoever opens them, so the write must come from inside.
@@ -11,8 +11,8 @@ use crate::sys;
 use crate::trace::{self, Probe};
 use std::path::{Path, PathBuf};
 
-/// Which settings exist once per namespace, and which namespace that is. Every other one is the whole machine's.
-const NAMESPACED: [(&str, i32); 9] = [
+/// Settings that exist once per namespace, and which namespace that is. Every other one is taken for the machine's.
+const NAMESPACED: [(&str, i32); 12] = [
     ("/proc/sys/net", sys::CLONE_NEWNET),
     ("/proc/sys/fs/mqueue", sys::CLONE_NEWIPC),
     ("/proc/sys/kernel/msgmax", sys::CLONE_NEWIPC),
@@ -22,9 +22,15 @@ const NAMESPACED: [(&str, i32); 9] = [
     ("/proc/sys/kernel/shmall", sys::CLONE_NEWIPC),
     ("/proc/sys/kernel/shmmax", sys::CLONE_NEWIPC),
     ("/proc/sys/kernel/shmmni", sys::CLONE_NEWIPC),
+    ("/proc/sys/kernel/shm_rmid_forced", sys::CLONE_NEWIPC),
+    ("/proc/sys/kernel/hostname", sys::CLONE_NEWUTS),
+    ("/proc/sys/kernel/domainname", sys::CLONE_NEWUTS),
 ];
 
 /// Writes the settings.
+///
+/// Each is a write(2) of a few letters into a file, and the kernel judges the value in that call: what it can't take is
+/// EINVAL, what the container may not touch EACCES.
 pub fn apply(plan: &Plan) -> Outcome {
     if plan.sysctl.is_empty() {
         trace::skip("no_sysctl");
@@ -41,6 +47,9 @@ pub fn apply(plan: &Plan) -> Outcome {
 }
 
 /// A setting of the whole machine, or of a namespace that is shared with the host, would change the host.
+///
+/// The kernel would not refuse it: this process is still root with all its capabilities. So the list above decides, and
+/// what is not on it is refused, rather than the other way round: a new kernel brings settings that no list knows.
 fn refuse_host(plan: &Plan, path: &Path) -> Outcome {
     let own = |flag: i32| plan.namespaces.iter().any(|namespace| namespace.flag == flag);
     match NAMESPACED.iter().find(|(prefix, _)| path.starts_with(prefix)) {

@@ -62,7 +62,7 @@ pub fn call(name: &str, arguments: &[String], result: &str, failed: bool, style:
         .initial_indent(&first)
         .subsequent_indent(&rest)
         .break_words(true)
-        .word_separator(textwrap::WordSeparator::AsciiSpace)
+        .word_separator(textwrap::WordSeparator::Custom(pieces))
         .word_splitter(textwrap::WordSplitter::NoHyphenation);
     let mut lines: Vec<String> = textwrap::wrap(&arguments.join(" "), options).into_iter().map(Into::into).collect();
     if let Some(last) = lines.last_mut() {
@@ -72,6 +72,11 @@ pub fn call(name: &str, arguments: &[String], result: &str, failed: bool, style:
         last.push_str(&end);
     }
     lines.join("\n") + "\n"
+}
+
+/// Where an argument may be broken: after a space, and between flags, folders and options.
+fn pieces(line: &str) -> Box<dyn Iterator<Item = textwrap::core::Word<'_>> + '_> {
+    Box::new(line.split_inclusive([' ', '|', '/', ',', ':']).map(textwrap::core::Word::from))
 }
 
 /// Aligned columns without lines between them.

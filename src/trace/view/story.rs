@@ -7,18 +7,18 @@ use super::{Block, Style};
 use crate::trace::event::{Call, Event, Kind};
 use crate::trace::signature::{Type, object_type, signature};
 use crate::trace::stage::Stage;
-use crate::trace::texts::{StageText, english};
+use crate::trace::texts::english;
 use serde_json::Value;
 
 /// How many calls a block shows; `--explain=calls` has every one.
 const CALLS: usize = 3;
 /// How many changes a block shows; `--explain=json` has every one.
-const CHANGES: usize = 6;
+const CHANGES: usize = 5;
 
 /// How many letters of one argument are shown.
-const LONGEST: usize = 120;
+const LONGEST: usize = 72;
 /// How many names share a row of changes.
-const NAMES: usize = 4;
+const NAMES: usize = 3;
 
 /// What is said while the program runs: the one sentence that can't wait for the stage's end.
 pub fn running(event: &Event, style: &Style) -> String {
@@ -45,9 +45,9 @@ pub fn block(block: &Block, style: &Style) -> String {
     for note in notes(block) {
         out += &sentences(&note, style);
     }
-    let (calls, more_calls) = calls(&block.events, &block.stage, failed, style);
-    let (changes, more_changes) = changes(&block.events, style);
-    let details = rows(&block.events, style) + &calls + &changes;
+    let details = rows(&block.events, style)
+        + &calls(&block.events, &block.stage, failed, style)
+        + &changes(&block.events, style);
     if !details.is_empty() {
         out.push('\n');
         out += &details;
@@ -55,27 +55,36 @@ pub fn block(block: &Block, style: &Style) -> String {
     if let Some(text) = stage
         && !failed
     {
-        out += &dim(&deeper(text, more_calls, more_changes, style), style);
+        out += &dim(&labelled("In a VM", text.vm.trim(), style), style);
     }
     out + "\n"
 }
 
+/// The end of a block's rule: where to read on, how much there was, how long it took.
 fn ending(block: &Block, failed: bool, style: &Style) -> String {
-    if failed {
-        return "failed".to_owned();
-    }
     if skipped(block).is_some() {
         return "nothing to do".to_owned();
+    }
+    let count = |wanted: fn(&Kind) -> bool| block.events.iter().filter(|event| wanted(&event.kind)).count();
+    let calls = count(|kind| matches!(kind, Kind::Call { .. }));
+    let mut parts: Vec<String> = Vec::new();
+    if let Some(page) = english().stage(&block.stage).and_then(|text| text.man.first()) {
+        parts.push(page.clone());
+    }
+    if calls > 0 {
+        parts.push(format!("{calls} {}", plural(calls, "call")));
     }
     let took = block.events.iter().rev().find_map(|event| match event.kind {
         Kind::Leave { dur_ns, .. } => Some(dur_ns),
         _ => None,
     });
-    match took {
+    parts.push(match took {
+        _ if failed => "failed".to_owned(),
         None => "did not end".to_owned(),
         Some(_) if style.stable => "(time)".to_owned(),
         Some(nanos) => span(nanos),
-    }
+    });
+    parts.join(" · ")
 }
 
 /// The reason, when the stage consists of nothing else.
@@ -103,7 +112,7 @@ fn notes(block: &Block) -> Vec<String> {
 type Told<'a> = (&'a Call, Option<i64>, Option<&'a str>);
 
 /// The calls, aligned. The first of each name is shown, as far as there is room, and the one that failed.
-fn calls(events: &[Event], stage: &str, failed: bool, style: &Style) -> (String, usize) {
+fn calls(events: &[Event], stage: &str, failed: bool, style: &Style) -> String {
     let all: Vec<Told<'_>> = events
         .iter()
         .filter_map(|event| match &event.kind {
@@ -119,7 +128,7 @@ fn calls(events: &[Event], stage: &str, failed: bool, style: &Style) -> (String,
         let arguments: Vec<String> = named_arguments(what).iter().map(|text| cut(&shortened(text))).collect();
         out += &call(&name, &arguments, &result(&what.name, *ret, *errno), errno.is_some(), style);
     }
-    (out, all.len() - shown.len())
+    out
 }
 
 /// Which calls are shown: those the stage is about, first of each name, before those that prepare; in their order.
@@ -169,7 +178,7 @@ fn result(name: &str, ret: Option<i64>, errno: Option<&str>) -> String {
 }
 
 /// What was read before and after, only where it differs.
-fn changes(events: &[Event], style: &Style) -> (String, usize) {
+fn changes(events: &[Event], style: &Style) -> String {
     let mut rows: Vec<Vec<String>> = Vec::new();
     for event in events {
         if let Kind::Change { object, key, before, after } = &event.kind {
@@ -183,7 +192,6 @@ fn changes(events: &[Event], style: &Style) -> (String, usize) {
             }
         }
     }
-    let more = rows.len().saturating_sub(CHANGES);
     rows.truncate(CHANGES);
     for row in &mut rows {
         let names: Vec<&str> = row[0].split('\n').collect();
@@ -192,7 +200,7 @@ fn changes(events: &[Event], style: &Style) -> (String, usize) {
             all => format!("{} +{}", names[..NAMES].join(" "), all - NAMES),
         };
     }
-    if rows.is_empty() { (String::new(), 0) } else { (changed(&columns(rows, style), style), more) }
+    if rows.is_empty() { String::new() } else { changed(&columns(rows, style), style) }
 }
 
 fn reading(sort: Type, value: &Value) -> String {
@@ -208,15 +216,4 @@ fn reading(sort: Type, value: &Value) -> String {
         }
         other => spelt(sort, other),
     }
-}
-
-fn deeper(text: &StageText, more_calls: usize, more_changes: usize, style: &Style) -> String {
-    let mut pages = text.man.join(", ");
-    if more_calls > 0 {
-        pages += &format!(" · {more_calls} more {}", plural(more_calls, "call"));
-    }
-    if more_changes > 0 {
-        pages += &format!(" · {more_changes} more {}", plural(more_changes, "change"));
-    }
-    labelled("In a VM", text.vm.trim(), style) + &labelled("Deeper", &pages, style)
 }

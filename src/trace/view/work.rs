@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 /// How many rows of one kind of work are shown.
 const ROWS: usize = 8;
 /// How many firewall rules are: they are long.
-const RULES: usize = 4;
+const RULES: usize = 3;
 
 /// The rows of all bulk work of a stage, work of one name in one table.
 pub fn rows(events: &[Event], style: &Style) -> String {
