@@ -216,7 +216,7 @@ fn assert_told(name: &str, told: &str) {
     settings.add_filter(r"127\.0\.0\.1:\d{5}", "127.0.0.1:(port)");
     // What the host's own root is mounted from.
     settings.add_filter(r"   /  [a-z0-9]+ \S+ +→", "   /  (host)  →");
-    settings.add_filter(r"(root /: |(?:hosts|hostname|resolv.conf): NULL -> )\"[^\"]+\"", "$1(host)");
+    settings.add_filter(r#"(root /: |(?:hosts|hostname|resolv.conf): NULL -> )"[^"]+""#, "$1(host)");
     settings.add_filter(
         r#"("key":"/","before":|"key":"/etc/(?:hosts|hostname|resolv.conf)","before":null,"after":)"[^"]+""#,
         "$1\"(host)\"",
