@@ -60,7 +60,8 @@ fn live(
 ) -> Result<Ended, Error> {
     let mut signals = Signals::new().map_err(|errno| shim::Error::Streams { what: "signalfd4", errno })?;
     let image = heeding(&mut signals, container, || obtain(store, reference, sources))?;
-    let rootfs = trace::stage(Stage::Snapshot, || snapshot::create(home, container, store, &image, options.private_user))?;
+    let rootfs =
+        trace::stage(Stage::Snapshot, || snapshot::create(home, container, store, &image, options.private_user))?;
     let config = store.config(&image)?.config;
     let args = command(options, &config)?;
     keep_record(container, &image, &args, options.remove)?;
