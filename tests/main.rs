@@ -7,9 +7,14 @@
     reason = "a test is outside the container: it signals, opens terminals and tidies up by the kernel's own calls"
 )]
 
+mod classroom;
+mod explain;
 mod harness;
 mod house;
 mod images;
+mod isolation;
+mod nginx;
+mod readme;
 mod registry;
 mod run;
 mod skip;

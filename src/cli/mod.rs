@@ -83,6 +83,8 @@ pub fn main(argv: Vec<OsString>) -> ExitCode {
         Err(error) => return ui::usage(&error),
     };
     let mut context = Context { home: engine::Home::new(cli.root.as_deref()), config: cli.config, ui: Ui::new() };
+    // What an rlab left that was killed goes now, whatever this one was called for.
+    engine::sweep(&context.home);
     let result = match cli.command {
         Command::Run(args) => run::run(*args, &mut context),
         Command::Pull(args) => pull::run(&args, &mut context),

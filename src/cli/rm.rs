@@ -13,7 +13,6 @@ pub struct Args {
 
 /// Removes each and prints its name, as docker rm does.
 pub fn run(args: &Args, context: &mut Context) -> Result<u8, Failure> {
-    engine::sweep(&context.home);
     for typed in &args.containers {
         engine::container::remove(&context.home, typed)?;
         context.ui.result(&format!("{typed}\n"));

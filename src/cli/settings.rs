@@ -4,7 +4,6 @@ use super::{Context, Failure};
 use crate::engine::config::Config;
 use crate::image::platform::Platform;
 use crate::image::registry::{Client, Hosts, Logins, Settings};
-use crate::sys;
 use clap::Args;
 use std::path::PathBuf;
 
@@ -43,7 +42,6 @@ pub fn load(args: &RegistryArgs, context: &Context) -> Result<(Config, Client, P
     for mirrors in [&args.mirror].into_iter().filter(|mirrors| !mirrors.is_empty()) {
         config.registry.mirrors.insert("docker.io".to_owned(), mirrors.clone());
     }
-    sys::limit_name_lookups(config.registry.reach_timeout.as_secs().max(1));
     let logins = match Logins::default_path() {
         Some(path) => Logins::read(&path)?,
         None => Logins::default(),

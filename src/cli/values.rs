@@ -104,7 +104,11 @@ pub fn security_opt(text: &str) -> Result<SecurityOpt, String> {
         ("no-new-privileges", "" | "true") => Ok(SecurityOpt::NoNewPrivileges(true)),
         ("no-new-privileges", "false") => Ok(SecurityOpt::NoNewPrivileges(false)),
         ("seccomp", "unconfined") => Ok(SecurityOpt::Seccomp(Seccomp::Unconfined)),
-        ("seccomp", file) if !file.is_empty() => Ok(SecurityOpt::Seccomp(Seccomp::File(PathBuf::from(file)))),
+        // Made absolute now: rlab goes to other directories before it reads the file.
+        ("seccomp", file) if !file.is_empty() => {
+            let path = std::path::absolute(file).map_err(|error| format!("{file}: {error}"))?;
+            Ok(SecurityOpt::Seccomp(Seccomp::File(path)))
+        }
         ("apparmor" | "label", _) => Err(format!("{text:?}: rlab sets neither AppArmor profiles nor SELinux labels")),
         _ => Err(format!("{text:?} reads seccomp=unconfined, seccomp=FILE or no-new-privileges")),
     }

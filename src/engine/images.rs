@@ -62,6 +62,8 @@ fn unpack(lease: &Lease, found: ImageRecord, sources: &Sources<'_>) -> Result<Im
     trace::stage(Stage::Unpack, || {
         let reports = layers::unpack(lease, &found, limits(sources.config), sources.progress)?;
         tell_layers(&reports);
+        // Only now does the name mean this image: had a layer's content been another than promised, it would stay unnamed.
+        lease.tag(&found)?;
         Ok(found)
     })
 }
@@ -138,7 +140,6 @@ fn from_registry(
             };
             trace::work("check", || json!({"what": what, "digest": check.found, "verdict": "as promised"}));
         }
-        lease.tag(&report.record)?;
         Ok(report.record)
     })
 }

@@ -8,7 +8,7 @@ use super::journal::Made;
 use super::options::RunOptions;
 use super::spec::{Order, spec};
 use super::user::resolve as resolve_user;
-use super::{idmap, snapshot, sweep};
+use super::{idmap, snapshot};
 use crate::image::config::ExecConfig;
 use crate::image::reference::Reference;
 use crate::image::store::{ImageRecord, Store};
@@ -33,7 +33,6 @@ pub fn run(home: &Home, options: &RunOptions, sources: &Sources<'_>, telling: Te
     if sys::geteuid() != 0 {
         return Err(Error::NotRoot(sys::geteuid()));
     }
-    sweep(home);
     let reference: Reference = options.image.parse().map_err(crate::image::Error::from)?;
     let store = Store::open(&home.root)?;
     let mut container = Container::new(home, record(options)?)?;

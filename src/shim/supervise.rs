@@ -22,6 +22,8 @@ pub fn supervise(task: &Task, created: &Created, relay: &mut Relay, signals: &mu
     let before = trace::enabled().then(|| created.cgroup.counters());
     let asked = trace::stage(Stage::Wait, || {
         trace::note("running", || task.running.clone());
+        // The stage lasts as long as the program: who is told where to find it must be told now.
+        trace::pump();
         relay.go_raw();
         let asked = watch(created, relay, signals)?;
         if asked.is_none() { end_of_program(created, relay, before.as_ref()).map(Err) } else { Ok(Ok(asked)) }

@@ -383,14 +383,6 @@ pub fn isatty(fd: impl AsFd) -> bool {
     nix::unistd::isatty(fd).unwrap_or(false)
 }
 
-/// Tells getaddrinfo(3) how long to wait for a name server, through the variable that resolv.conf(5) names.
-///
-/// Only to be called while the process has one thread, because another could be reading the environment.
-pub fn limit_name_lookups(seconds: u64) {
-    // SAFETY: called first thing by commands that talk to a registry, before any thread was started.
-    unsafe { std::env::set_var("RES_OPTIONS", format!("timeout:{seconds} attempts:1")) };
-}
-
 /// Standard input, which stays open as long as the process.
 pub fn stdin() -> BorrowedFd<'static> {
     // SAFETY: rlab never closes its standard descriptors; a missing one makes the calls on it fail, nothing worse.

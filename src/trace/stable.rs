@@ -53,7 +53,8 @@ impl Stable {
             Kind::Note { with, .. } => self.fields(with),
             Kind::Change { object, key, before, after } => {
                 let sort = object_type(object, key);
-                *before = self.value(sort, before);
+                // Which groups rlab itself was started in is the host's affair, and another one in every login.
+                *before = if object == "cgroup" { json!("rlab's own") } else { self.value(sort, before) };
                 *after = self.value(sort, after);
                 *key = self.path(key);
             }

@@ -91,12 +91,41 @@ fn device(entry: &std::fs::DirEntry) -> Option<Value> {
     Some(json!({"path": path, "type": kind, "major": major, "minor": minor, "fileMode": mode}))
 }
 
+/// The limits of getrlimit(2), by Docker's names.
+const RLIMITS: [&str; 16] = [
+    "as",
+    "core",
+    "cpu",
+    "data",
+    "fsize",
+    "locks",
+    "memlock",
+    "msgqueue",
+    "nice",
+    "nofile",
+    "nproc",
+    "rss",
+    "rtprio",
+    "rttime",
+    "sigpending",
+    "stack",
+];
+
 /// `process.rlimits`. -1 is unlimited.
 pub fn rlimits(ulimits: &[Ulimit]) -> Result<Value, Error> {
+    ulimits.iter().map(rlimit).collect()
+}
+
+fn rlimit(ulimit: &Ulimit) -> Result<Value, Error> {
+    let refused = |reason: String| Error::Flag { flag: "--ulimit", value: ulimit.name.clone(), reason };
+    let name = ulimit.name.to_ascii_lowercase();
+    if !RLIMITS.contains(&name.as_str()) {
+        return Err(refused(format!("is no limit of a process: there are {}", RLIMITS.join(", "))));
+    }
     let number = |value: i64| u64::try_from(value).unwrap_or(u64::MAX);
-    let limit = |ulimit: &Ulimit| {
-        let kind = format!("RLIMIT_{}", ulimit.name.to_ascii_uppercase());
-        json!({"type": kind, "soft": number(ulimit.soft), "hard": number(ulimit.hard)})
-    };
-    Ok(ulimits.iter().map(limit).collect())
+    let (soft, hard) = (number(ulimit.soft), number(ulimit.hard));
+    if soft > hard {
+        return Err(refused("the soft limit, which comes first, can't be above the hard one".to_owned()));
+    }
+    Ok(json!({"type": format!("RLIMIT_{}", name.to_ascii_uppercase()), "soft": soft, "hard": hard}))
 }
