@@ -12,6 +12,7 @@ mod explain;
 mod harness;
 mod house;
 mod images;
+mod isolation;
 mod life;
 mod limits;
 mod nginx;

@@ -205,6 +205,8 @@ impl From<Network> for Mode {
 
 /// Runs the container and gives its exit code.
 pub fn run(args: Args, context: &mut Context) -> Result<u8, Failure> {
+    let kept_off = sys::run_from_read_only();
+    kept_off.map_err(|error| engine::Error::Call { stage: "exec", error })?;
     if args.interactive && args.tty && !sys::isatty(std::io::stdin()) {
         let reason = "the input device is not a TTY: leave -t out to pass a file or a pipe on".to_owned();
         return Err(Failure::Flag { flag: "-it", reason });

@@ -90,7 +90,8 @@ pub fn create(bundle: &Path, dir: &Path, options: CreateOptions) -> Result<Creat
         sys::make_fifo(&fifo).map_err(named)?; // where the program will wait to be started
         let (uid, gid) = plan.owner_outside();
         options.stdio.give_to(uid, gid).map_err(named)?;
-        let inherited = Inherited { socket: theirs, fifo: sys::open_path(&fifo).map_err(named)?, stdio: options.stdio };
+        let fifo = sys::open_path(&fifo).map_err(named)?;
+        let inherited = Inherited { socket: theirs, fifo, parents_end: ours.as_raw_fd(), stdio: options.stdio };
         let (pid, pidfd) = spawn(&plan, inherited)?;
         state.process = start_time(pid).map(|time| (pid, time));
         state.save(dir)?;

@@ -21,13 +21,15 @@ pub struct Inherited {
     pub socket: OwnedFd,
     /// The exec fifo, by O_PATH: its path is out of reach after pivot_root.
     pub fifo: OwnedFd,
+    /// The number of the parent's end, of which the clone made a copy.
+    pub parents_end: i32,
     /// What becomes standard input, output and error, when there is no terminal.
     pub stdio: Stdio,
 }
 
 impl Inherited {
-    /// The numbers of all that init needs. The rest of what the clone copied is the parent's: its end of the socket would
-    /// hide its death from us, and its locks would look held when it is gone.
+    /// The numbers of all that init needs. The rest of what the clone copied is the parent's: its locks would look held
+    /// when it is gone.
     fn descriptors(&self) -> Vec<i32> {
         let ends = self.stdio.ends.iter().flatten().map(AsRawFd::as_raw_fd);
         let own = [self.socket.as_raw_fd(), self.fifo.as_raw_fd()];
@@ -87,8 +89,10 @@ fn join(plan: &Plan, inherited: &Inherited) -> Result<(), Failure> {
     let named = |refusal| stage::name(Stage::Namespaces, refusal);
     trace::become_actor(Actor::Init, sys::number_outside());
     trace::resume(Stage::Namespaces);
-    sys::close_all_but(&inherited.descriptors()).map_err(|error| named(error.into()))?;
+    sys::close_copy(inherited.parents_end); // while we hold it, the parent's death would leave us waiting for ever
     let Some((ToInit::Go, _)) = receive(socket) else { sys::exit_now(1) };
+    // After the parent's word: only then it has told of the clone, and what is born later is told later.
+    sys::close_all_but(&inherited.descriptors()).map_err(|error| named(error.into()))?;
     // What runs in the container already could otherwise look at us through /proc, and by /proc/PID/exe reach rlab's
     // own file, to overwrite it (CVE-2019-5736 was that, in runc). execve sets this back for the program.
     sys::set_undumpable().map_err(|error| named(error.into()))?;

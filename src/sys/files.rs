@@ -145,6 +145,12 @@ pub fn fchown(fd: impl AsFd, owner: u32, group: u32) -> Result<()> {
     )
 }
 
+/// Closes a descriptor whose owner is the parent's affair: in a child that never goes back to where it was opened.
+pub fn close_copy(number: i32) {
+    // SAFETY: closing has no effect on memory, and the owner in this process's copy of it is never used or dropped.
+    let _was_open = unsafe { libc::close(number) };
+}
+
 /// close_range(2) around the descriptors that are to stay, the standard ones among them. For a process that went on from a
 /// clone: it has a copy of each of its parent's, and no owner that will ever drop them.
 pub fn close_all_but(kept: &[i32]) -> Result<()> {

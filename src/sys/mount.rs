@@ -120,19 +120,23 @@ pub fn open_tree(path: &Path) -> Result<OwnedFd> {
 
 /// mount_setattr(2): ties the mount to the id mappings of a user namespace.
 pub fn mount_setattr_idmap(mount: BorrowedFd<'_>, userns: BorrowedFd<'_>) -> Result<()> {
-    let attr = libc::mount_attr {
-        attr_set: libc::MOUNT_ATTR_IDMAP,
-        attr_clr: 0,
-        propagation: 0,
-        userns_fd: userns.as_raw_fd() as u64,
-    };
+    mount_setattr(mount, libc::MOUNT_ATTR_IDMAP, "MOUNT_ATTR_IDMAP", userns.as_raw_fd() as u64)
+}
+
+/// mount_setattr(2): makes the mount read-only.
+pub fn mount_setattr_read_only(mount: BorrowedFd<'_>) -> Result<()> {
+    mount_setattr(mount, libc::MOUNT_ATTR_RDONLY, "MOUNT_ATTR_RDONLY", 0)
+}
+
+fn mount_setattr(mount: BorrowedFd<'_>, attr_set: u64, spelt: &str, userns_fd: u64) -> Result<()> {
+    let attr = libc::mount_attr { attr_set, attr_clr: 0, propagation: 0, userns_fd };
     traced(
         || {
             Call::new("mount_setattr")
                 .arg("dirfd", mount.as_raw_fd())
                 .arg("path", "")
                 .arg("flags", "AT_EMPTY_PATH")
-                .arg("attr", "MOUNT_ATTR_IDMAP")
+                .arg("attr", spelt)
         },
         // SAFETY: the attr structure and the empty path live across the call, and the size given is the structure's own.
         || unsafe {

@@ -70,16 +70,11 @@ impl Replay {
 
     /// Takes the next event.
     pub fn event(&mut self, event: Event) {
-        let event = match &mut self.stable {
+        let masked = match &mut self.stable {
             Some(stable) => stable.mask(event),
-            None => event,
+            None => Some(event),
         };
-        // Of a change that only its numbers told of nothing is left, and whether there was one differs between runs.
-        if let Kind::Change { before, after, .. } = &event.kind
-            && before == after
-        {
-            return;
-        }
+        let Some(event) = masked else { return };
         self.each(|output| output.view.line(&event, &output.style));
         let (stage, left) = (event.stage.clone(), matches!(event.kind, Kind::Leave { .. }));
         match self.open.iter_mut().rfind(|block| block.stage == stage) {

@@ -8,18 +8,40 @@ use super::signature::{Type, argument_type, field_type, object_type, signature};
 use serde_json::{Map, Value, json};
 use std::collections::HashMap;
 
+/// The end of the path of the control group that the groups of all containers lie in.
+const SHARED_GROUP: &str = "/rlab";
+
 /// Gives names to values in the order in which they first appear.
 #[derive(Default)]
 pub struct Stable {
     names: HashMap<(&'static str, String), usize>,
     counts: HashMap<&'static str, usize>,
+    /// How many events were let pass.
+    passed: u64,
     /// Directories of this rlab, the longest first, and what stands for each.
     places: Vec<(String, &'static str)>,
 }
 
 impl Stable {
-    /// The event with its changing values replaced. Times become 0.
-    pub fn mask(&mut self, mut event: Event) -> Event {
+    /// The event with its changing values replaced, or nothing when whether it happens at all differs from run to run.
+    /// Times become 0, and what is left is counted anew.
+    pub fn mask(&mut self, event: Event) -> Option<Event> {
+        if is_up_to_others(&event.kind) {
+            return None;
+        }
+        let mut event = self.masked(event);
+        // Of a change that only its numbers told of nothing is left.
+        if let Kind::Change { before, after, .. } = &event.kind
+            && before == after
+        {
+            return None;
+        }
+        self.passed += 1;
+        event.seq = self.passed;
+        Some(event)
+    }
+
+    fn masked(&mut self, mut event: Event) -> Event {
         event.t_ns = 0;
         event.pid = 0;
         match &mut event.kind {
@@ -194,6 +216,20 @@ impl Stable {
             *count
         });
         i64::try_from(*number).unwrap_or(i64::MAX)
+    }
+}
+
+/// The control group that all containers lie in is made and removed by whichever comes first and goes last, and on v2
+/// controllers are handed down to it once.
+fn is_up_to_others(kind: &Kind) -> bool {
+    let Kind::Call { call, .. } = kind else { return false };
+    let path = |name: &str| call.args.get(name).and_then(Value::as_str).unwrap_or_default();
+    match call.name.as_ref() {
+        "mkdir" | "rmdir" => {
+            path("pathname").starts_with("/sys/fs/cgroup/") && path("pathname").ends_with(SHARED_GROUP)
+        }
+        "write" => path("path").ends_with("/cgroup.subtree_control"),
+        _ => false,
     }
 }
 

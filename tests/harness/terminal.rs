@@ -79,6 +79,11 @@ impl Terminal {
         anstream::adapter::strip_str(&self.screen.text()).to_string()
     }
 
+    /// The same with these sequences.
+    pub fn raw(&self) -> String {
+        self.screen.text()
+    }
+
     /// Waits until the program ends by itself.
     #[track_caller]
     pub fn wait(&mut self, timeout: Duration) -> ExitStatus {

@@ -49,7 +49,7 @@ impl<'a> Unpacker<'a> {
         command.arg("--fsys-tarfile").arg(deb).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
         let mut child = command.spawn().map_err(|source| not_started("dpkg-deb", source))?;
         let unpacked = child.stdout.take().map(|stdout| self.entries(stdout, package));
-        // dpkg-deb ends by itself when its pipe is read or closed.
+        // dpkg-deb ends by itself: its pipe has been read to the end.
         let status = child.wait().map_err(|source| Error::NotStarted { program: "dpkg-deb", source })?;
         let mtime_s = unpacked.transpose()?.unwrap_or(0);
         if !status.success() {
@@ -83,6 +83,9 @@ impl<'a> Unpacker<'a> {
             };
             self.put(&mut entry, &place, link.as_deref(), package)?;
         }
+        // The archive ends before its last block does. Closed now, the pipe would break under dpkg-deb's hands, if it is slow
+        // enough to be still writing, and a good package would be called bad.
+        io::copy(&mut archive.into_inner(), &mut io::sink()).map_err(failed)?;
         Ok(newest_s)
     }
 
