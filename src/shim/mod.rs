@@ -81,8 +81,10 @@ pub fn run(task: &Task, signals: &mut Signals) -> Result<Ended, Error> {
     let options = CreateOptions { id: task.id.clone(), enter_root: task.enter_root, init: task.init, stdio };
     let mut created = trace::acting(Actor::Parent, || runtime::create(&task.bundle, &task.dir, options))?;
     relay.attach(created.console.take())?;
+    // Before the start: a program that ends at once would have been counted already.
+    let before = trace::enabled().then(|| created.cgroup.counters());
     trace::acting(Actor::Parent, || runtime::start(&created))?;
-    trace::acting(Actor::Shim, || supervise::supervise(task, &created, &mut relay, signals))
+    trace::acting(Actor::Shim, || supervise::supervise(task, &created, before.as_ref(), &mut relay, signals))
 }
 
 /// How this host's control groups are laid out, by the runtime's own reading.

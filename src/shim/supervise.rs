@@ -17,16 +17,22 @@ const DRAIN_MS: u16 = 200;
 /// As many requests to end as docker run takes before it stops being polite.
 const PATIENCE: usize = 3;
 
-/// Passes bytes and signals until the program has ended, and gives how it ended.
-pub fn supervise(task: &Task, created: &Created, relay: &mut Relay, signals: &mut Signals) -> Result<Ended, Error> {
-    let before = trace::enabled().then(|| created.cgroup.counters());
+/// Passes bytes and signals until the program has ended, and gives how it ended. `before` is what was counted before it
+/// began.
+pub fn supervise(
+    task: &Task,
+    created: &Created,
+    before: Option<&Counters>,
+    relay: &mut Relay,
+    signals: &mut Signals,
+) -> Result<Ended, Error> {
     let asked = trace::stage(Stage::Wait, || {
         trace::note("running", || task.running.clone());
         // The stage lasts as long as the program: who is told where to find it must be told now.
         trace::pump();
         relay.go_raw();
         let asked = watch(created, relay, signals)?;
-        if asked.is_none() { end_of_program(created, relay, before.as_ref()).map(Err) } else { Ok(Ok(asked)) }
+        if asked.is_none() { end_of_program(created, relay, before).map(Err) } else { Ok(Ok(asked)) }
     })?;
     match asked {
         Err(ended) => {
@@ -44,7 +50,7 @@ pub fn supervise(task: &Task, created: &Created, relay: &mut Relay, signals: &mu
                 let signal = if asked >= PATIENCE { sys::SIGKILL } else { again };
                 sys::pidfd_send_signal(created.pidfd.as_fd(), created.pid, signal)?;
             }
-            end_of_program(created, relay, before.as_ref())
+            end_of_program(created, relay, before)
         }),
     }
 }
