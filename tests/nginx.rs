@@ -290,11 +290,12 @@ fn the_tree_is_what_umoci_makes_of_it() {
     let expected = tree(&[bundle.join("rootfs")]);
     let found = tree(&layers(&rlab));
     assert!(expected.len() > 500 && found.len() == expected.len(), "{} and {}", found.len(), expected.len());
-    let different: Vec<_> = expected.iter().filter(|(path, entry)| found.get(*path) != Some(entry)).collect();
-    for (path, entry) in &different {
-        eprintln!("{}\n  umoci: {entry:?}\n  rlab:  {:?}", path.display(), found.get(*path));
-    }
-    assert!(different.is_empty(), "{} entries differ", different.len());
+    let differs = |(path, entry): (&PathBuf, &Entry)| {
+        let ours = found.get(path);
+        (ours != Some(entry)).then(|| format!("{}\n  umoci: {entry:?}\n  rlab:  {ours:?}\n", path.display()))
+    };
+    let different: Vec<String> = expected.iter().filter_map(differs).collect();
+    assert!(different.is_empty(), "{} entries differ, such as\n{}", different.len(), different[0]);
 }
 
 /// Where the layers of the only image lie unpacked, bottom first.

@@ -68,13 +68,21 @@ pub fn pull(lease: &Lease, client: &Client, resolved: &Resolved, progress: &dyn 
     }
     let wanted: Vec<&Descriptor> = std::iter::once(&resolved.config).chain(&resolved.layers).collect();
     let blobs = fetch_all(lease, client, resolved, &wanted, progress);
-    let exchanges = client.take_exchanges();
+    let mut exchanges = client.take_exchanges();
+    // They came as the network had it. Told in the manifest's order, two pulls tell the same.
+    exchanges.sort_by_key(|exchange| place(&exchange.url, &wanted));
     let blobs = blobs?;
     let wire = |blob: &BlobReport| match blob.outcome {
         Outcome::Fetched { wire_bytes, .. } => wire_bytes,
         Outcome::AlreadyHere => 0,
     };
     Ok(PullReport { wire_bytes: blobs.iter().map(wire).sum(), blobs, exchanges, duration: began.elapsed() })
+}
+
+/// Which of the wanted blobs an address is about, from 1. What is about none, a token say, comes first.
+fn place(url: &str, wanted: &[&Descriptor]) -> usize {
+    let about = |descriptor: &&Descriptor| url.contains(&descriptor.digest.to_string());
+    wanted.iter().position(about).map_or(0, |at| at + 1)
 }
 
 fn fetch_all(

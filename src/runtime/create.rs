@@ -102,7 +102,7 @@ pub fn create(bundle: &Path, dir: &Path, options: CreateOptions) -> Result<Creat
         Ok::<_, Error>((pid, pidfd))
     })?;
     stage::run(Stage::IdMappings, || stage::id_mappings::apply(&plan, pid))?;
-    let waiting = parent::let_it_prepare(&ours, pid)?;
+    let waiting = parent::let_it_prepare(&ours, pid, &pidfd)?;
     let exec = sys::execve_call(Path::new(&waiting.program), &plan.args, &plan.env);
     Ok(Created { pid, program: waiting.pid, pidfd, console: waiting.console, cgroup: group, socket: ours, fifo, exec })
 }

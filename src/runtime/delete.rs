@@ -27,6 +27,10 @@ fn kill(pid: i32, started: u64) {
     if start_time(pid) != Some(started) {
         return;
     }
+    // An init that gave up has ended already, and only waits to be collected.
+    if let Ok(Some(_)) = sys::wait(pid, false) {
+        return;
+    }
     let _gone = sys::pidfd_send_signal(pidfd.as_fd(), pid, sys::SIGKILL);
     let _ended = sys::poll_readable(&[pidfd.as_fd()], Some(5000));
     let _waited = sys::wait(pid, false);

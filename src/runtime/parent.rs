@@ -25,7 +25,7 @@ pub struct Waiting {
 }
 
 /// Lets init go through its stages, up to the exec fifo.
-pub fn let_it_prepare(socket: &OwnedFd, init: i32) -> Result<Waiting, Error> {
+pub fn let_it_prepare(socket: &OwnedFd, init: i32, pidfd: &OwnedFd) -> Result<Waiting, Error> {
     send(socket.as_fd(), &ToInit::Mapped, None);
     let (mut console, mut pid) = (None, init);
     loop {
@@ -37,7 +37,11 @@ pub fn let_it_prepare(socket: &OwnedFd, init: i32) -> Result<Waiting, Error> {
                 send(socket.as_fd(), &ToInit::Number(child), None);
             }
             Some((FromInit::Ready { program }, _)) => return Ok(Waiting { pid, program, console }),
-            Some((FromInit::Failed(failure), _)) => return Err(failed(init, failure.into())),
+            Some((FromInit::Failed(failure), _)) => {
+                // Its end is waited for here, and collected in the stage in which all is taken away: this is none.
+                let _ended = sys::poll_readable(&[pidfd.as_fd()], Some(5000));
+                return Err(failure.into());
+            }
             Some((FromInit::Joined, _)) | None => return Err(died(init)),
         }
     }

@@ -155,6 +155,7 @@ impl Stable {
                     self.named("id", &short(segment))
                 }
                 _ if hex && segment.len() == 64 => self.hex(segment),
+                _ if segment.len() == 71 && segment.starts_with("sha256:") => self.named("sha256", &segment[7..]),
                 _ if self.is_link(segment) => self.named("link", segment),
                 _ if hex && matches!(segment.len(), 12 | 32) => self.named("id", segment),
                 _ => self.namespace(segment).or_else(|| self.address(segment)).unwrap_or_else(|| segment.to_owned()),

@@ -172,6 +172,7 @@ fn result(name: &str, ret: Option<i64>, errno: Option<&str>) -> String {
     match (ret, errno, signature(name).map(|signature| signature.ret)) {
         (_, Some(errno), _) => format!("= {errno}"),
         (Some(pid), _, Some(Type::Pid)) => format!("= {pid}"),
+        (Some(mode), _, Some(Type::Mode)) => format!("= {mode:04o}"),
         (Some(number), ..) => format!("= {number}"),
         (None, None, _) => "= ?".to_owned(),
     }
