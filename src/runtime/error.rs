@@ -130,8 +130,8 @@ impl Error {
         match self {
             Error::Stage { stage, error } => stage_hint(stage, error),
             Error::Cgroup(error) => error.hint(),
-            Error::CommandNotFound { name, .. } => {
-                Some(format!("look at what the image holds: rlab run --rm -it IMAGE sh, then: ls -l $(dirname {name})"))
+            Error::CommandNotFound { .. } => {
+                Some("look at what the image holds: rlab run --rm -it --entrypoint sh IMAGE".to_owned())
             }
             Error::Plan(PlanError::Seccomp(error)) => error.hint(),
             Error::Plan(_) | Error::Bundle { .. } => Some("compare with the OCI runtime-spec, config.md".to_owned()),

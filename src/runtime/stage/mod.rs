@@ -19,6 +19,7 @@ pub mod user;
 use super::error::Failure;
 use crate::sys;
 use crate::trace::{self, Stage};
+use serde_json::json;
 
 /// What a stage gives back: a refusal by the kernel, or a reason of its own not to go on.
 pub enum Refusal {
@@ -28,6 +29,20 @@ pub enum Refusal {
     Reason(String),
     /// The command can't be run; see [`Failure`].
     Command(Failure),
+}
+
+impl Refusal {
+    /// What went wrong, in words.
+    fn reason(&self) -> String {
+        match self {
+            Refusal::Call(error) => {
+                let (text, name) = (sys::errno_text(error.errno), sys::errno_name(error.errno));
+                format!("{} was refused: {text} ({name})", error.call.name)
+            }
+            Refusal::Reason(reason) => reason.clone(),
+            Refusal::Command(failure) => crate::runtime::Error::from(failure.clone()).to_string(),
+        }
+    }
 }
 
 impl From<sys::Error> for Refusal {
@@ -41,7 +56,8 @@ pub type Outcome<T = ()> = Result<T, Refusal>;
 
 /// Runs a stage, with its `enter` and `leave` in the trace and its name in the error.
 pub fn run<T>(stage: Stage, body: impl FnOnce() -> Outcome<T>) -> Result<T, Failure> {
-    trace::stage(stage, body).map_err(|refusal| name(stage, refusal))
+    let told = || body().inspect_err(|refusal| trace::note("failure", || json!({"reason": refusal.reason()})));
+    trace::stage(stage, told).map_err(|refusal| name(stage, refusal))
 }
 
 /// Gives a refusal the stage's name.
