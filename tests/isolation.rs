@@ -48,7 +48,7 @@ fn rlabs_own_file_can_not_be_written_through_a_process_of_its() {
     // As long as anyone runs the file, it is busy for everyone.
     let (_turn, rlab) = (alone(), Rlab::new());
     shell(&rlab, &[], "true").succeeded();
-    let mut running = rlab.start(&["run", "--rm", "--network", "none", "lab", "sh", "-c", "echo up; sleep 30"]);
+    let running = rlab.start(&["run", "--rm", "--network", "none", "lab", "sh", "-c", "echo up; sleep 30"]);
     running.wait_for_stdout("up", SOON);
     let kept = open(format!("/proc/{}/exe", running.pid()).as_str(), OFlag::O_PATH, Mode::empty()).unwrap();
     running.signal(nix::sys::signal::Signal::SIGTERM);

@@ -37,7 +37,8 @@ impl Ui {
     pub fn failure(&mut self, failure: &Failure) -> ExitCode {
         let _gone = writeln!(self.err, "{} {failure}", "rlab:".red().bold());
         if let Some(hint) = failure.hint() {
-            let _gone = writeln!(self.err, "  {} {hint}", "try:".bold());
+            let wrapped = textwrap::fill(&hint, textwrap::Options::new(73).subsequent_indent("       "));
+            let _gone = writeln!(self.err, "  {} {wrapped}", "try:".bold());
         }
         ExitCode::from(failure.exit_code())
     }
