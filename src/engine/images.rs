@@ -182,6 +182,7 @@ fn tell_provenance(provenance: &Provenance) {
 }
 
 fn tell_resolved(resolved: &Resolved) {
+    trace::note("asked_at", || json!({"host": resolved.source.host}));
     tell_exchanges(&resolved.exchanges);
     for (host, reason) in &resolved.passed_over {
         trace::note("passed_over", || json!({"host": host, "reason": reason}));

@@ -45,7 +45,7 @@ pub fn create(
         "mount",
         rootfs.to_string_lossy(),
         json!(null),
-        json!(format!("overlay of {} layers", lower.len() + 1)),
+        json!(format!("overlay of {} directories", lower.len() + 1)),
     );
     Ok(rootfs)
 }

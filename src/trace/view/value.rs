@@ -16,11 +16,24 @@ pub fn call_line(call: &Call) -> String {
 pub fn named_arguments(call: &Call) -> Vec<String> {
     let telling = |(name, value): &(&String, &Value)| {
         let empty = value.is_null() || value.as_str() == Some("0") && name.contains("flags");
-        let explained = name.as_str() == "dirfd" && call.args.len() > 1;
+        let explained = matches!(name.as_str(), "dirfd" | "protocol") && call.args.len() > 1;
         !(empty || explained)
     };
-    let spell = |(name, value): (&String, &Value)| format!("{name}={}", spelt(argument_type(&call.name, name), value));
+    let spell = |(name, value): (&String, &Value)| match value {
+        Value::Object(fields) if name == "message" => message(fields),
+        _ => format!("{name}={}", spelt(argument_type(&call.name, name), value)),
+    };
     call.args.iter().filter(telling).map(spell).collect()
+}
+
+/// A netlink message: its type and what it says, without the flags that say how it is to be answered.
+fn message(fields: &serde_json::Map<String, Value>) -> String {
+    let told = fields.iter().filter(|(name, _)| name.as_str() != "flags");
+    let parts = told.map(|(name, value)| match name.as_str() {
+        "type" => field(name, value),
+        _ => format!("{name}={}", field(name, value)),
+    });
+    parts.collect::<Vec<_>>().join(" ")
 }
 
 /// One value by its type.

@@ -82,6 +82,7 @@ impl Fields<'_> {
         if self.stable {
             return self.with.contains_key(name).then(|| format!("(n) {word}"));
         }
+        let word = if number == 1 { word.trim_end_matches('s') } else { word };
         (number > 0).then(|| format!("{number} {word}"))
     }
 
@@ -96,7 +97,7 @@ fn row(work: &str, fields: &Fields<'_>) -> Vec<String> {
     match work {
         "exchange" => vec![
             fields.text("method"),
-            fields.text("url"),
+            shortened(&fields.text("url")),
             fields.text("status"),
             fields.bytes("bytes"),
             fields.span("dur_ns"),
