@@ -70,7 +70,8 @@ fn what_the_names_hide_is_seen_from_inside() {
         .map(|entry| entry.file_name().into_string().unwrap())
         .collect();
     let mut seen = links(&["--network", "host"]);
-    (seen.sort_unstable(), of_host.sort_unstable());
+    seen.sort_unstable();
+    of_host.sort_unstable();
     assert_eq!(seen, of_host);
 }
 
