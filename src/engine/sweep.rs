@@ -3,12 +3,14 @@
 use super::container::{Record, all, hold};
 use super::home::Home;
 use super::journal::Journal;
+use crate::image::classroom;
 use crate::image::store::InUse;
 use crate::sys::flock;
 use std::fs::File;
 
 /// Works off the undo lists of containers whose rlab is gone. What can't be taken away now is tried again next time.
 pub fn sweep(home: &Home) {
+    classroom::sweep(&home.root);
     let Ok(entries) = std::fs::read_dir(home.containers()) else { return };
     for dir in entries.flatten().map(|entry| entry.path()) {
         let Ok(alive) = File::open(dir.join("alive")) else {

@@ -14,7 +14,7 @@ mod provide;
 use std::path::PathBuf;
 
 pub use error::Error;
-pub use provide::{Source, provide, source};
+pub use provide::{Source, provide, source, sweep};
 
 use super::digest::Digest;
 

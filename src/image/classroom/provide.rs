@@ -87,6 +87,16 @@ fn import(store: &Store, reference: &Reference, made: &Assembled, provenance: Pr
     Ok(store.import(reference, &made.config_json, layers, provenance)?)
 }
 
+/// Takes away what an rlab that was killed while it made an image has left. Where one is at work, it is left alone.
+pub fn sweep(root: &Path) {
+    let dir = root.join("classroom");
+    let Ok(lock) = File::open(dir.join("lock")) else { return };
+    if dir.join("work").exists() && flock::try_lock(&lock, flock::Mode::Exclusive).unwrap_or(false) {
+        // Should it fail, whoever makes the next image tries again, and says so.
+        let _ = fs::remove_dir_all(dir.join("work"));
+    }
+}
+
 /// The place where images are made, for one rlab at a time: apt's own directories are not made for two.
 struct Workshop {
     work_dir: PathBuf,
