@@ -1,10 +1,12 @@
 //! Where no registry can be reached: what is taken instead, who is told, and when nothing is.
 
+use crate::explain::in_a_network_of_its_own;
 use crate::harness::host::together;
 use crate::harness::{Output, Rlab, Running, need};
 use crate::nginx::{share_packages, without_registry};
 use crate::registry::Registry;
 use serde_json::Value;
+use std::process::Command;
 use std::time::Duration;
 
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -45,13 +47,14 @@ fn what_is_taken_instead_is_told_in_a_line_and_recorded() {
 fn nothing_is_taken_instead_where_that_is_turned_off() {
     need!(root());
     let rlab = Rlab::new();
+    share_packages(&rlab);
     let config = rlab.folder().join("config.toml");
     std::fs::write(&config, "[classroom]\nfallback = false\n").unwrap();
     let config = config.to_str().unwrap();
     for arguments in [
-        &["run", "--rm", "--no-fallback", "nginx"][..],
+        &["run", "--rm", "--no-fallback", "nginx", "nginx", "-v"][..],
         &["pull", "--no-fallback", "nginx"],
-        &["--config", config, "run", "--rm", "nginx"],
+        &["--config", config, "run", "--rm", "nginx", "nginx", "-v"],
     ] {
         let output = run(&rlab, arguments).ended_with(125).wrote("");
         let output = output.told("registry-1.docker.io cannot be reached");
@@ -64,8 +67,9 @@ fn nothing_is_taken_instead_where_that_is_turned_off() {
 fn only_a_bare_name_is_stood_in_for() {
     need!(root());
     let rlab = Rlab::new();
+    share_packages(&rlab);
     for name in ["nginx:1.25", "someone/nginx", "127.0.0.1:1/library/nginx", "nosuchimage"] {
-        let output = run(&rlab, &["run", "--rm", name]).ended_with(125).told("cannot be reached");
+        let output = run(&rlab, &["run", "--rm", name, "nginx", "-v"]).ended_with(125).told("cannot be reached");
         assert!(!output.stderr.contains(INSTEAD), "{output}");
     }
 }
@@ -73,15 +77,22 @@ fn only_a_bare_name_is_stood_in_for() {
 #[test]
 fn a_registry_that_says_no_is_believed() {
     need!(root(), programs(&["docker-registry", "htpasswd"], "apt install docker-registry apache2-utils"));
+    need!(programs(&["ip", "nft"], "apt install iproute2 nftables"));
     let rlab = Rlab::new();
+    share_packages(&rlab);
+    let config = rlab.folder().join("config.toml");
+    std::fs::write(&config, "[registry]\ninsecure = ['registry-1.docker.io']\n").unwrap();
+    let arguments = ["--config", config.to_str().unwrap(), "run", "--rm", "nginx", "nginx", "-v"];
     for (auth, told) in [(false, "has no library/nginx:latest"), (true, "wants a login")] {
+        // Docker's registry, as far as this network goes.
+        in_a_network_of_its_own();
         let registry = Registry::start(auth);
-        let mirror = format!("http://{}", registry.host);
-        let name = format!("{}/library/nginx", registry.host);
-        let own = rlab.run(&["run", "--rm", &name]).ended_with(125).told(told);
-        assert!(!own.stderr.contains(INSTEAD), "{own}");
-        // In the place of Docker's registry, where a bare name could be stood in for.
-        let mirrored = rlab.run(&["run", "--rm", "--mirror", &mirror, "nginx"]);
-        assert!(!mirrored.stderr.contains(INSTEAD), "{mirrored}");
+        let port = registry.host.rsplit_once(':').unwrap().1;
+        let rules = format!("add rule ip lab output tcp dport {{ 80, 443 }} redirect to :{port}");
+        let rules =
+            format!("add table ip lab; add chain ip lab output {{ type nat hook output priority -100; }}; {rules}");
+        Running::start(Command::new("nft").arg(rules)).wait(PATIENCE).succeeded();
+        let output = run(&rlab, &arguments).ended_with(125).told(told);
+        assert!(!output.stderr.contains(INSTEAD), "{output}");
     }
 }

@@ -19,7 +19,7 @@ const VIEWS: [&str; 4] = ["story", "brief", "calls", "json"];
 
 /// From here on this test, and what it starts, is alone in a network namespace: no bridge, rule or setting of another
 /// test's container or of the host's own is in it.
-fn in_a_network_of_its_own() {
+pub fn in_a_network_of_its_own() {
     unshare(CloneFlags::CLONE_NEWNET).unwrap();
     let script = "ip link set lo up; cd /proc/sys/net/ipv4; echo 0 >ip_forward; echo 0 >conf/all/route_localnet";
     let status = Command::new("sh").args(["-ec", script]).status().unwrap();

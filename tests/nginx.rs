@@ -63,7 +63,8 @@ pub fn image(registry: &Registry) -> String {
 /// namespace of its own, its name means this host, where nobody listens on its port.
 pub fn without_registry(rlab: &Rlab, arguments: &[&str]) -> Command {
     let hosts = rlab.folder().join("hosts");
-    std::fs::write(&hosts, "127.0.0.1 localhost registry-1.docker.io\n").unwrap();
+    let known = std::fs::read_to_string("/etc/hosts").unwrap_or_default();
+    std::fs::write(&hosts, format!("127.0.0.1 registry-1.docker.io\n{known}")).unwrap();
     let inner = rlab.command(arguments);
     let mut command = Command::new("unshare");
     command.args(["--mount", "sh", "-c", r#"mount --bind "$0" /etc/hosts && exec "$@""#]);

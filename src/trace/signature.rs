@@ -127,6 +127,7 @@ static WORK: &[(&str, Type)] = &[
     ("bytes_in", Type::Bytes),
     ("bytes_out", Type::Bytes),
     ("resumed_from", Type::Bytes),
+    ("size", Type::Bytes),
     ("files", Count),
     ("dirs", Count),
     ("symlinks", Count),
