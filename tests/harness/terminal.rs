@@ -1,10 +1,12 @@
 //! A terminal with a program in it, and someone who types: keys go in, what would be on the screen comes out.
 
 use super::program::{Inbox, end, spelt};
-use nix::pty::{Winsize, openpty};
+use nix::fcntl::{OFlag, open};
+use nix::pty::{Winsize, grantpt, posix_openpt, ptsname_r, unlockpt};
+use nix::sys::stat::Mode;
 use std::fs::File;
 use std::io::Write;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, FromRawFd, IntoRawFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, ExitStatus};
 use std::sync::Mutex;
@@ -28,14 +30,29 @@ pub struct Terminal {
     child: Child,
 }
 
+/// Both ends of a new terminal, close-on-exec from the start: tests run in threads, and a program that another thread
+/// starts in between would inherit an end, keep it open, and never let the terminal hang up.
+fn pair(columns: u16, rows: u16) -> (OwnedFd, OwnedFd) {
+    let flags = OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
+    let master = posix_openpt(flags).unwrap();
+    grantpt(&master).unwrap();
+    unlockpt(&master).unwrap();
+    let slave = open(ptsname_r(&master).unwrap().as_str(), flags, Mode::empty()).unwrap();
+    let size = size(columns, rows);
+    // SAFETY: the kernel reads a structure of its own layout that lives across the call.
+    unsafe { set_window_size(slave.as_raw_fd(), &raw const size).unwrap() };
+    // SAFETY: the number is taken out of its owner, and given to the next.
+    (unsafe { OwnedFd::from_raw_fd(master.into_raw_fd()) }, slave)
+}
+
 impl Terminal {
     /// Starts a program in a terminal of its own, of this size.
     #[track_caller]
     pub fn start(mut command: Command, columns: u16, rows: u16) -> Self {
-        let pair = openpty(&size(columns, rows), None).unwrap();
+        let (master, slave) = pair(columns, rows);
         let copy = |end: &OwnedFd| end.try_clone().unwrap();
         let called = spelt(&command);
-        command.stdin(copy(&pair.slave)).stdout(copy(&pair.slave)).stderr(copy(&pair.slave));
+        command.stdin(copy(&slave)).stdout(copy(&slave)).stderr(copy(&slave));
         // SAFETY: two system calls that need no memory and no lock, which is all that may happen between fork and exec.
         unsafe {
             command.pre_exec(|| {
@@ -46,9 +63,9 @@ impl Terminal {
         }
         let child = command.spawn().unwrap_or_else(|error| panic!("cannot start `{called}`: {error}"));
         // The command and the pair hold the program's end open; while anyone does, the end of its output never comes.
-        drop((command, pair.slave));
-        let screen = Inbox::collect(File::from(copy(&pair.master)));
-        Self { called, keyboard: File::from(pair.master), screen, read: Mutex::new(0), child }
+        drop((command, slave));
+        let screen = Inbox::collect(File::from(copy(&master)));
+        Self { called, keyboard: File::from(master), screen, read: Mutex::new(0), child }
     }
 
     /// Types a text. A line ends with `\r`, which is what the Enter key sends.
