@@ -48,7 +48,7 @@ fn nothing_is_taken_instead_where_that_is_turned_off() {
     need!(root());
     let rlab = Rlab::new();
     share_packages(&rlab);
-    let config = rlab.folder().join("config.toml");
+    let config = rlab.folder().join("other.toml");
     std::fs::write(&config, "[classroom]\nfallback = false\n").unwrap();
     let config = config.to_str().unwrap();
     for arguments in [
@@ -80,7 +80,7 @@ fn a_registry_that_says_no_is_believed() {
     need!(programs(&["ip", "nft"], "apt install iproute2 nftables"));
     let rlab = Rlab::new();
     share_packages(&rlab);
-    let config = rlab.folder().join("config.toml");
+    let config = rlab.folder().join("other.toml");
     std::fs::write(&config, "[registry]\ninsecure = ['registry-1.docker.io']\n").unwrap();
     let arguments = ["--config", config.to_str().unwrap(), "run", "--rm", "nginx", "nginx", "-v"];
     for (auth, told) in [(false, "has no library/nginx:latest"), (true, "wants a login")] {
