@@ -98,7 +98,4 @@ fn a_chroot_stands_in_for_pivot_root_and_says_so() {
         ["pivot_root", "chroot"].map(|stage| output.stderr.contains(&format!(" {stage} ")))
     };
     assert_eq!((stages(&[]), stages(&["--chroot"])), ([true, false], [false, true]));
-    // The difference: the host's mounts are still mounted in here, only out of the reach of paths.
-    let mounts = |flags: &[&str]| lab.tool(flags, &["cat", "/proc/1/mounts"]).succeeded().stdout;
-    assert!(mounts(&[]).starts_with("overlay / "), "{}", mounts(&[]));
 }
