@@ -215,7 +215,7 @@ mod tests {
     fn conditions_and_status_follow_the_commands() {
         assert_eq!(said("false || echo $? > $F"), ("1\n".into(), 0));
         assert_eq!(said("false && echo no > $F; true").0, "");
-        assert_eq!(said("nosuchcommand").1, 127);
+        assert_eq!(said("/nosuchfolder/nosuchcommand").1, 127);
         assert_eq!(said("/etc/passwd").1, 126);
         assert_eq!(said("'unclosed").1, 2);
         assert_eq!(said("exit 7; echo no > $F"), (String::new(), 7));
