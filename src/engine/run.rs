@@ -35,12 +35,14 @@ pub fn run(home: &Home, options: &RunOptions, sources: &Sources<'_>, telling: Te
     }
     let reference: Reference = options.image.parse().map_err(crate::image::Error::from)?;
     let store = Store::open(&home.root)?;
+    // Before the first thing is made: from here on a request to end is heeded where what was made can be taken away again.
+    let mut signals = Signals::new().map_err(|errno| shim::Error::Streams { what: "signalfd4", errno })?;
     let mut container = Container::new(home, record(options)?)?;
     let told = telling.replay.is_some();
     if let Some(replay) = telling.replay {
         listen(home, &container, replay)?;
     }
-    let result = live(home, options, sources, &reference, &store, &mut container);
+    let result = live(home, options, sources, &reference, &store, &mut container, &mut signals);
     let undone = tear_down(container, options, told, &result);
     trace::finish();
     // The first error is the one that tells what happened; what went wrong in clearing up after it is a consequence.
@@ -57,20 +59,20 @@ fn live(
     reference: &Reference,
     store: &Store,
     container: &mut Container,
+    signals: &mut Signals,
 ) -> Result<Ended, Error> {
-    let mut signals = Signals::new().map_err(|errno| shim::Error::Streams { what: "signalfd4", errno })?;
-    let image = heeding(&mut signals, container, || obtain(store, reference, sources))?;
+    let image = heeding(signals, container, || obtain(store, reference, sources))?;
     let rootfs =
         trace::stage(Stage::Snapshot, || snapshot::create(home, container, store, &image, options.private_user))?;
     let config = store.config(&image)?.config;
     let args = command(options, &config)?;
     keep_record(container, &image, &args, options.remove)?;
-    go_on(&mut signals)?;
+    go_on(signals)?;
     let hostname = hostname(options, container);
     let network = trace::stage(Stage::Network, || connect(home, options, container, &hostname))?;
-    go_on(&mut signals)?;
+    go_on(signals)?;
     trace::stage(Stage::Bundle, || bundle(options, container, &config, &args, &rootfs, &hostname, &network))?;
-    go_on(&mut signals)?;
+    go_on(signals)?;
     container.will_make(&Made::Runtime)?;
     let task = Task {
         id: container.record.id.clone(),
@@ -82,7 +84,7 @@ fn live(
         terminal: options.terminal,
         running: running(&args, &network),
     };
-    Ok(shim::run(&task, &mut signals)?)
+    Ok(shim::run(&task, signals)?)
 }
 
 /// Runs `body`, which may take minutes and has threads in the middle of something (a download, a name look-up), and ends
