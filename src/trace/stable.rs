@@ -221,7 +221,8 @@ impl Stable {
 }
 
 /// The control group that all containers lie in is made and removed by whichever comes first and goes last, and on v2
-/// controllers are handed down to it once.
+/// controllers are handed down to it once. And how many calls it takes to close what is not needed depends on which numbers
+/// the descriptors have that rlab was started with.
 fn is_up_to_others(kind: &Kind) -> bool {
     let Kind::Call { call, .. } = kind else { return false };
     let path = |name: &str| call.args.get(name).and_then(Value::as_str).unwrap_or_default();
@@ -230,6 +231,7 @@ fn is_up_to_others(kind: &Kind) -> bool {
             path("pathname").starts_with("/sys/fs/cgroup/") && path("pathname").ends_with(SHARED_GROUP)
         }
         "write" => path("path").ends_with("/cgroup.subtree_control"),
+        "close_range" => path("flags") == "0",
         _ => false,
     }
 }
