@@ -70,8 +70,8 @@ fn read_only(tree: &RootDir, place: &Place, path: &Path) -> Outcome {
     mount_at(Some(&itself), place, None, MsFlags::MS_BIND | MsFlags::MS_REC, None)?;
     // The second look-up finds the new mount; the first place lies below it now.
     let place = tree.resolve_without_links(path)?;
-    // MS_REMOUNT with MS_BIND changes this one mount. Without MS_BIND it would change the filesystem, and with it the
-    // host's /proc: both show the same one when they share the PID namespace.
+    // MS_REMOUNT with MS_BIND changes this one mount. Without MS_BIND it would change the filesystem behind it, and every
+    // other mount of it: all of this /proc would be read-only, not the one path.
     let flags = MsFlags::MS_REMOUNT
         | MsFlags::MS_BIND
         | MsFlags::MS_RDONLY

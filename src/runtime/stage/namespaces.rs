@@ -53,7 +53,7 @@ pub fn join(plan: &Plan) -> Outcome {
     Ok(())
 }
 
-/// unshare makes it, but leaves this process where it is: its clock must not jump while it runs. setns moves it.
+/// unshare makes it for the children to come and leaves this process where it is, see time_namespaces(7). setns moves it.
 fn enter_time_namespace(flag: i32, spelt: &str) -> Outcome {
     sys::unshare(flag, spelt)?;
     Ok(sys::setns("/proc/self/ns/time_for_children".as_ref(), flag, spelt)?)

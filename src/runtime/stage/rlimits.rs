@@ -11,7 +11,7 @@ use crate::trace::{self, Probe};
 use std::path::Path;
 
 /// Sets the limits, soft and hard in one call. A process may lower its hard limit for good, and raise its soft limit up to
-/// it; so what the hard limit says is a promise about everything that will ever run in here.
+/// it; without CAP_SYS_RESOURCE, which Docker's default leaves out, the hard limit holds for all that will ever run here.
 ///
 /// They go with this process over execve(2) and to its children.
 pub fn apply(plan: &Plan) -> Outcome {

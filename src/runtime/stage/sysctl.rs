@@ -29,8 +29,8 @@ const NAMESPACED: [(&str, i32); 12] = [
 
 /// Writes the settings.
 ///
-/// Each is a write(2) of a few letters into a file, and the kernel judges the value in that call: what it can't take is
-/// EINVAL, what the container may not touch EACCES.
+/// Each is a write(2) of a few letters into a file. What the container may not touch is refused when the file is opened,
+/// with EACCES; the value is judged in the write, and one that the kernel can't take is EINVAL.
 pub fn apply(plan: &Plan) -> Outcome {
     if plan.sysctl.is_empty() {
         trace::skip("no_sysctl");
