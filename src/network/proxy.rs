@@ -59,7 +59,7 @@ pub fn start(
         }
     };
     let pid = i32::try_from(child.id()).unwrap_or_default();
-    let start_ticks = start_ticks(pid).ok_or(Error::ProxyEnded)?;
+    let start_ticks = sys::start_ticks(pid).ok_or(Error::ProxyEnded)?;
     record(Resource::Proxy { pid, start_ticks }).map_err(Error::Journal)?;
     if let Some(mut stdin) = child.stdin.take() {
         stdin.write_all(b"\n").map_err(|_gone| Error::ProxyEnded)?;
@@ -72,7 +72,7 @@ pub fn start(
 pub fn stop(pid: i32, start_ticks: u64) -> Result<()> {
     // The descriptor first: from here on it names this very process, whatever happens to the number.
     let Ok(pidfd) = sys::pidfd_open(pid) else { return Ok(()) };
-    if self::start_ticks(pid) != Some(start_ticks) {
+    if sys::start_ticks(pid) != Some(start_ticks) {
         return Ok(());
     }
     match sys::pidfd_send_signal(pidfd.as_fd(), pid, 9) {
@@ -134,11 +134,4 @@ fn refusal(report: Option<Report>) -> Error {
         return Error::PortTaken { ip, port, protocol, holder: holder::find(port, protocol) };
     }
     Error::Listen { ip, port, protocol, errno }
-}
-
-/// When a process began: field 22 of /proc/PID/stat. The name before it may hold spaces and brackets.
-fn start_ticks(pid: i32) -> Option<u64> {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    let (_, after_name) = stat.rsplit_once(')')?;
-    after_name.split_whitespace().nth(19)?.parse().ok()
 }

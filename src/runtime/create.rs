@@ -4,7 +4,7 @@ use super::error::Error;
 use super::init::{self, Inherited};
 use super::plan::Plan;
 use super::stage::{self, cgroup as cgroup_stage, namespaces};
-use super::state::{RuntimeState, start_time};
+use super::state::RuntimeState;
 use super::{parent, sync, way_back};
 use crate::cgroup;
 use crate::sys;
@@ -93,7 +93,7 @@ pub fn create(bundle: &Path, dir: &Path, options: CreateOptions) -> Result<Creat
         let fifo = sys::open_path(&fifo).map_err(named)?;
         let inherited = Inherited { socket: theirs, fifo, parents_end: ours.as_raw_fd(), stdio: options.stdio };
         let (pid, pidfd) = spawn(&plan, inherited)?;
-        state.process = start_time(pid).map(|time| (pid, time));
+        state.process = sys::start_ticks(pid).map(|time| (pid, time));
         state.save(dir)?;
         cgroup_stage::join(&group, pid)?;
         sync::send(std::os::fd::AsFd::as_fd(&ours), &sync::ToInit::Go, None);

@@ -1,7 +1,7 @@
 //! `delete`: what the runtime made is taken away, by its own record.
 
 use super::error::Error;
-use super::state::{RuntimeState, start_time};
+use super::state::RuntimeState;
 use crate::sys;
 use std::os::fd::AsFd;
 use std::path::Path;
@@ -24,7 +24,7 @@ pub fn delete(dir: &Path) -> Result<(), Error> {
 /// descriptor is opened first, so that what is compared is what is signalled.
 fn kill(pid: i32, started: u64) {
     let Ok(pidfd) = sys::pidfd_open(pid) else { return };
-    if start_time(pid) != Some(started) {
+    if sys::start_ticks(pid) != Some(started) {
         return;
     }
     // An init that gave up has ended already, and only waits to be collected.

@@ -37,11 +37,3 @@ impl RuntimeState {
         serde_json::from_slice(&std::fs::read(Self::path(dir)).ok()?).ok()
     }
 }
-
-/// When a process started, in clock ticks since boot: field 22 of /proc/PID/stat, see proc(5).
-pub fn start_time(pid: i32) -> Option<u64> {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The second field is the name in parentheses, which may itself hold spaces and parentheses.
-    let (_, rest) = stat.rsplit_once(')')?;
-    rest.split_whitespace().nth(19)?.parse().ok()
-}

@@ -367,6 +367,15 @@ pub fn open_null() -> nix::Result<OwnedFd> {
     open("/dev/null", OFlag::O_RDONLY | OFlag::O_CLOEXEC, nix::sys::stat::Mode::empty())
 }
 
+/// When a process started, in clock ticks since boot: field 22 of /proc/PID/stat, see proc(5). Its number is given anew
+/// after its end, number and start together are not.
+pub fn start_ticks(pid: i32) -> Option<u64> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The second field is the name in parentheses, which may itself hold spaces and parentheses.
+    let (_, rest) = stat.rsplit_once(')')?;
+    rest.split_whitespace().nth(19)?.parse().ok()
+}
+
 /// The number of this process.
 pub fn getpid() -> i32 {
     Pid::this().as_raw()
