@@ -9,6 +9,7 @@
 
 mod classroom;
 mod explain;
+mod faults;
 mod harness;
 mod house;
 mod images;

@@ -31,6 +31,10 @@ pub struct Args {
     /// Enter the image's tree by chroot instead of pivot_root, to see the difference
     #[arg(long, help_heading = "Watching")]
     chroot: bool,
+    /// Let a call fail, to see what happens then: mount=EPERM, or pivot_root/chdir=ENOENT:when=2 for the second one of a
+    /// stage; CALL=pause waits after it for SIGCONT
+    #[arg(long, value_name = "CALL=ERRNO", help_heading = "Watching")]
+    inject: Vec<sys::InjectRule>,
 
     /// Give the container a name
     #[arg(long)]
@@ -205,6 +209,7 @@ impl From<Network> for Mode {
 
 /// Runs the container and gives its exit code.
 pub fn run(args: Args, context: &mut Context) -> Result<u8, Failure> {
+    sys::arm_injection(&args.inject);
     let kept_off = sys::run_from_read_only();
     kept_off.map_err(|error| engine::Error::Call { stage: "exec", error })?;
     if args.interactive && args.tty && !sys::isatty(std::io::stdin()) {

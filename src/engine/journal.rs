@@ -11,6 +11,9 @@ use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+/// The list's name in the container's directory.
+const LIST: &str = "undo.jsonl";
+
 /// One thing that was made, or was about to be.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -36,9 +39,15 @@ pub struct Journal {
 impl Journal {
     /// Opens the list in the container's directory.
     pub fn open(dir: &Path) -> Result<Journal, Error> {
-        let path = dir.join("undo.jsonl");
+        let path = dir.join(LIST);
         let list = OpenOptions::new().create(true).append(true).open(&path).map_err(file(&path))?;
         Ok(Journal { dir: dir.to_owned(), list })
+    }
+
+    /// Opens the list that another process has left; `None` when there is none.
+    pub fn reopen(dir: &Path) -> Option<Journal> {
+        let list = OpenOptions::new().append(true).open(dir.join(LIST)).ok()?;
+        Some(Journal { dir: dir.to_owned(), list })
     }
 
     /// Writes down what is about to be made.
@@ -49,34 +58,56 @@ impl Journal {
     }
 
     /// Takes everything away, newest first, and goes on after an error. Gives how many of each sort there were, and the
-    /// first error.
+    /// first error of what could not be taken away.
+    ///
+    /// What refused to go is tried again when the rest is gone: it may have been busy with something of the rest. If it
+    /// still refuses, the list stays where it is, for the next command.
     pub fn undo(&self) -> (Vec<(&'static str, usize)>, Option<Error>) {
-        let text = std::fs::read_to_string(self.dir.join("undo.jsonl")).unwrap_or_default();
+        let text = std::fs::read_to_string(self.dir.join(LIST)).unwrap_or_default();
         // A line that was cut off by a kill was not followed by the making of anything.
         let made: Vec<Made> = text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
-        let (mut counts, mut first) = (Vec::<(&'static str, usize)>::new(), None);
-        let (mut kept, mut mounted) = (Vec::new(), false);
-        for one in made.iter().rev() {
-            match one {
-                Made::Keep(path) => {
-                    kept.push(path);
-                    continue;
-                }
-                // Below a mount that is still there lies what must not be removed with the directory.
-                Made::Directory(path) if mounted || kept.contains(&path) => continue,
-                _ => {}
-            }
+        let things = listed(&made);
+        let mut counts = Vec::<(&'static str, usize)>::new();
+        for one in &things {
             match counts.iter_mut().find(|(sort, _)| *sort == one.sort()) {
                 Some((_, count)) => *count += 1,
                 None => counts.push((one.sort(), 1)),
             }
-            if let Err(error) = one.take_away(&self.dir) {
-                mounted |= matches!(one, Made::Mount(_));
-                first.get_or_insert(error);
+        }
+        let (refused, _first_try) = self.take_away(&things);
+        let (_, error) = self.take_away(&refused);
+        (counts, error)
+    }
+
+    /// Gives what refused to go, and why the first of it did.
+    fn take_away<'a>(&self, things: &[&'a Made]) -> (Vec<&'a Made>, Option<Error>) {
+        let (mut refused, mut first) = (Vec::new(), None);
+        for one in things {
+            // A directory is older than what is in it. In this one may lie a mount that is still there, or the list itself.
+            let taken = match one {
+                Made::Directory(_) if !refused.is_empty() => Err(None),
+                _ => one.take_away(&self.dir).map_err(Some),
+            };
+            if let Err(error) = taken {
+                refused.push(*one);
+                first = first.or(error);
             }
         }
-        (counts, first)
+        (refused, first)
     }
+}
+
+/// What is to be taken away, newest first: all but the directories that were to be kept when they were listed last.
+fn listed(made: &[Made]) -> Vec<&Made> {
+    let (mut kept, mut listed) = (Vec::new(), Vec::new());
+    for one in made.iter().rev() {
+        match one {
+            Made::Keep(path) => kept.push(path),
+            Made::Directory(path) if kept.contains(&path) => {}
+            _ => listed.push(one),
+        }
+    }
+    listed
 }
 
 impl Made {
@@ -148,5 +179,24 @@ mod tests {
         }
         journal.undo();
         assert!(!layer.exists() && dir.exists());
+    }
+
+    #[test]
+    fn what_refuses_to_go_keeps_the_list_for_the_next_command() {
+        let root = tempfile::tempdir().unwrap();
+        let (dir, other) = (root.path().join("dir"), root.path().join("other"));
+        std::fs::create_dir(&dir).unwrap();
+        // No directory, and so no directory that could be removed.
+        std::fs::write(&other, "").unwrap();
+        let mut journal = Journal::open(&dir).unwrap();
+        for path in [&dir, &other] {
+            journal.record(&Made::Directory(path.clone())).unwrap();
+        }
+        let (counts, error) = journal.undo();
+        assert_eq!(counts, [("directory", 2)]);
+        assert!(error.unwrap().to_string().contains("other"));
+        std::fs::remove_file(&other).unwrap();
+        Journal::reopen(&dir).unwrap().undo();
+        assert!(!dir.exists());
     }
 }

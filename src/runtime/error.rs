@@ -58,6 +58,9 @@ pub enum Error {
     /// This process has threads, and a clone would copy their locks.
     #[error("{0} threads are running, but a container must be made from a process with one")]
     Threads(usize),
+    /// The user asked rlab to end while init prepared itself.
+    #[error("ended by {0} before the container ran")]
+    Interrupted(String),
     /// Init ended without a word.
     #[error("init ended before the program was started: {0}")]
     InitDied(String),

@@ -3,11 +3,27 @@
 use super::error::Error;
 use super::sync::{FromInit, ToInit, receive, send};
 use crate::sys;
+use crate::trace;
 use std::os::fd::{AsFd, OwnedFd};
+
+/// How long init is listened for before the parent looks around, in milliseconds.
+const GLANCE_MS: u16 = 100;
+
+/// The next message of init's; `None` at its end. A mount of a dead server can hold init up for ever, so while nothing
+/// comes, who asks rlab to end is heard.
+fn hear(socket: &OwnedFd) -> Result<Option<(FromInit, Option<OwnedFd>)>, Error> {
+    while !sys::poll_readable(&[socket.as_fd()], Some(GLANCE_MS)).is_ok_and(|ready| ready[0]) {
+        trace::pump();
+        if let Some(signal) = sys::end_is_asked_for() {
+            return Err(Error::Interrupted(sys::signal_name(signal)));
+        }
+    }
+    Ok(receive(socket.as_fd()))
+}
 
 /// Waits until init is in all its namespaces.
 pub fn expect_joined(socket: &OwnedFd, pid: i32) -> Result<(), Error> {
-    match receive(socket.as_fd()) {
+    match hear(socket)? {
         Some((FromInit::Joined, _)) => Ok(()),
         Some((FromInit::Failed(failure), _)) => Err(failed(pid, failure.into())),
         _ => Err(died(pid)),
@@ -29,7 +45,7 @@ pub fn let_it_prepare(socket: &OwnedFd, init: i32, pidfd: &OwnedFd) -> Result<Wa
     send(socket.as_fd(), &ToInit::Mapped, None);
     let (mut console, mut pid) = (None, init);
     loop {
-        match receive(socket.as_fd()) {
+        match hear(socket)? {
             Some((FromInit::Console, descriptor)) => console = descriptor,
             Some((FromInit::Forked, _)) => {
                 let child = only_child(init);

@@ -64,6 +64,11 @@ pub fn errno_name(errno: i32) -> &'static str {
     }
 }
 
+/// 1 for `EPERM`, and so on.
+pub fn errno_number(name: &str) -> Option<i32> {
+    (1..=133).find(|errno| errno_name(*errno) == name && name != "EUNKNOWN")
+}
+
 /// The error in words, as errno(3) has them.
 pub fn errno_text(errno: i32) -> &'static str {
     Errno::from_raw(errno).desc()

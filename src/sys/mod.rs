@@ -15,6 +15,7 @@ mod errno;
 mod files;
 pub mod flock;
 mod identity;
+mod inject;
 mod listen;
 mod lockfile;
 pub mod mount;
@@ -35,6 +36,7 @@ pub use capability::{CAPABILITIES, capability_mask, capability_number};
 pub use errno::{Errno, errno_name, errno_text};
 pub use files::*;
 pub use identity::*;
+pub use inject::{Rule as InjectRule, arm as arm_injection};
 pub use listen::{bind_udp, listen_tcp};
 pub use lockfile::LockFile;
 pub use own_binary::run_from_read_only;
@@ -54,6 +56,9 @@ pub struct Error {
     pub call: Box<Call>,
     /// The number of the error, see errno(3).
     pub errno: i32,
+    /// Whether it was asked for with `--inject`, and the kernel has nothing to do with it.
+    #[serde(default)]
+    pub injected: bool,
 }
 
 /// What a function of this module gives back.
@@ -62,7 +67,7 @@ pub type Result<T> = std::result::Result<T, Error>;
 impl Error {
     /// The refusal of a call.
     pub fn new(call: Call, errno: i32) -> Error {
-        Error { call: Box::new(call), errno }
+        Error { call: Box::new(call), errno, injected: false }
     }
 }
 
@@ -70,7 +75,8 @@ impl std::fmt::Display for Error {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let (name, text) = (errno_name(self.errno), errno_text(self.errno));
         let man = trace::man_page(&self.call.name);
-        write!(f, "{} = {name} ({text}); see {man}", trace::call_line(&self.call))
+        let injected = if self.injected { " (INJECTED)" } else { "" };
+        write!(f, "{} = {name} ({text}){injected}; see {man}", trace::call_line(&self.call))
     }
 }
 
@@ -119,6 +125,9 @@ pub(crate) fn traced<T: Returned>(
     describe: impl FnOnce() -> Call,
     perform: impl FnOnce() -> nix::Result<T>,
 ) -> Result<T> {
+    if inject::armed() {
+        return rehearsed(&describe(), perform);
+    }
     if !trace::enabled() {
         return perform().map_err(|errno| Error::new(describe(), errno as i32));
     }
@@ -136,4 +145,20 @@ pub(crate) fn traced<T: Returned>(
             Err(Error::new(call, errno as i32))
         }
     }
+}
+
+/// As [`traced`], where a rule may want the call to fail, or the process to wait after it.
+fn rehearsed<T: Returned>(call: &Call, perform: impl FnOnce() -> nix::Result<T>) -> Result<T> {
+    let fault = inject::fault(&call.name);
+    if let Some(inject::Fault::Errno(errno)) = fault {
+        return Err(inject::refuse(call.clone(), errno));
+    }
+    let begun = Instant::now();
+    let result = perform();
+    let told = result.as_ref().map(Returned::number).map_err(|errno| errno_name(*errno as i32));
+    trace::call(call.clone(), told, begun.elapsed());
+    if fault == Some(inject::Fault::Pause) {
+        inject::pause(call);
+    }
+    result.map_err(|errno| Error::new(call.clone(), errno as i32))
 }

@@ -41,6 +41,7 @@ pub fn run_from_read_only() -> Result<()> {
         })
         .collect();
     let flags = nix::fcntl::AtFlags::AT_EMPTY_PATH;
+    super::inject::refusal(call).map_or(Ok(()), Err)?;
     let Err(errno) = nix::unistd::execveat(&tree, c"", &args, &env, flags);
     Err(Error::new(call(), errno as i32))
 }

@@ -1,6 +1,6 @@
 //! Processes: made by clone3(2), replaced by execve(2), signalled by descriptor, waited for.
 
-use super::{Error, Result, errno_name, traced};
+use super::{Error, Result, errno_name, inject, traced};
 use crate::trace::{self, Call};
 use nix::errno::Errno;
 use nix::sys::signal::{SigSet, SigmaskHow, Signal, sigprocmask};
@@ -56,6 +56,7 @@ pub fn clone3(flags: i32, spelt_flags: &str) -> Result<Cloned> {
             if spelt_flags.is_empty() { "CLONE_PIDFD".to_owned() } else { format!("CLONE_PIDFD|{spelt_flags}") };
         Call::new("clone3").arg("flags", flags).arg("exit_signal", "SIGCHLD")
     };
+    inject::refusal(describe).map_or(Ok(()), Err)?;
     let begun = Instant::now();
     // SAFETY: without CLONE_VM and without a stack of its own the child goes on with a copy of ours, as after fork; the
     // structure is as large as we say, and the kernel writes the descriptor into a variable that lives on.
@@ -69,6 +70,7 @@ pub fn clone3(flags: i32, spelt_flags: &str) -> Result<Cloned> {
             if trace::enabled() {
                 trace::call(describe(), Ok(pid), begun.elapsed());
             }
+            inject::pause_after(describe);
             // SAFETY: the kernel has just made this descriptor for us.
             Ok(Cloned::Parent { pid: pid as i32, pidfd: unsafe { OwnedFd::from_raw_fd(pidfd) } })
         }
@@ -86,6 +88,7 @@ pub fn clone3(flags: i32, spelt_flags: &str) -> Result<Cloned> {
 /// with ENOSYS. Must be called from a process with one thread.
 pub fn fork() -> Result<Option<i32>> {
     let describe = || Call::new("clone").arg("flags", "SIGCHLD");
+    inject::refusal(describe).map_or(Ok(()), Err)?;
     let begun = Instant::now();
     // SAFETY: without CLONE_VM and without a stack of its own the child goes on with a copy of ours, as after fork.
     match Errno::result(unsafe { libc::syscall(libc::SYS_clone, libc::SIGCHLD, 0, 0, 0, 0) }) {
@@ -94,6 +97,7 @@ pub fn fork() -> Result<Option<i32>> {
             if trace::enabled() {
                 trace::call(describe(), Ok(pid), begun.elapsed());
             }
+            inject::pause_after(describe);
             Ok(Some(pid as i32))
         }
         Err(errno) => {
@@ -108,6 +112,7 @@ pub fn fork() -> Result<Option<i32>> {
 pub fn execve(program: &Path, args: &[String], env: &[String]) -> Result<Infallible> {
     let path = c_string(program.as_os_str().as_encoded_bytes());
     let (argv, envp) = (c_strings(args), c_strings(env));
+    inject::refusal(|| execve_call(program, args, env)).map_or(Ok(()), Err)?;
     let begun = Instant::now();
     let Err(errno) = nix::unistd::execve(&path, &argv, &envp);
     let call = execve_call(program, args, env);
@@ -156,6 +161,7 @@ impl Ended {
 
 /// wait4(2) for a child. `None` when it has not ended yet and `block` is false. `pid` -1 means any child.
 pub fn wait(pid: i32, block: bool) -> Result<Option<(i32, Ended)>> {
+    inject::refusal(|| Call::new("wait4").arg("pid", pid)).map_or(Ok(()), Err)?;
     let mut status = 0;
     let options = if block { 0 } else { libc::WNOHANG };
     let begun = Instant::now();
@@ -184,6 +190,7 @@ pub fn wait(pid: i32, block: bool) -> Result<Option<(i32, Ended)>> {
             if trace::enabled() {
                 trace::call(describe(), Ok(i64::from(child)), begun.elapsed());
             }
+            inject::pause_after(describe);
             Ok(Some((child, ended)))
         }
         Err(errno) => Err(Error::new(Call::new("wait4").arg("pid", pid), errno as i32)),
@@ -352,6 +359,14 @@ pub fn poll(wanted: &[(BorrowedFd<'_>, Ready)], timeout_ms: Option<u16>) -> nix:
 /// pipe2(2), close-on-exec: the end to read from and the end to write to.
 pub fn pipe() -> nix::Result<(OwnedFd, OwnedFd)> {
     nix::unistd::pipe2(nix::fcntl::OFlag::O_CLOEXEC)
+}
+
+/// The signal by which someone asks this process to end, if one waits to be read, see sigpending(2). It goes on waiting.
+pub fn end_is_asked_for() -> Option<i32> {
+    let mut pending = *SigSet::empty().as_ref();
+    // SAFETY: the kernel fills in a set of signals that lives across both calls.
+    let mut is_pending = |signal: &i32| unsafe { libc::sigpending(&raw mut pending) == 0 && libc::sigismember(&raw const pending, *signal) == 1 };
+    [SIGINT, SIGTERM, SIGHUP, SIGQUIT].into_iter().find(|signal| is_pending(signal))
 }
 
 /// Makes reads and writes on this descriptor come back with EAGAIN instead of waiting: fcntl(2) O_NONBLOCK.

@@ -69,6 +69,9 @@ pub enum Kind {
         /// The name of the error, when it failed.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         errno: Option<Cow<'static, str>>,
+        /// True when `--inject` wanted the error: the kernel was never asked. Absent otherwise.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        injected: bool,
         /// How long it took, in nanoseconds.
         dur_ns: u64,
     },

@@ -39,6 +39,7 @@ pub fn json_schema() -> Value {
                 "args": {"type": "object", "description": "in the call's order; see $defs for each call"},
                 "ret": {"type": "integer"},
                 "errno": {"type": "string", "pattern": "^E[A-Z0-9]+$"},
+                "injected": {"type": "boolean", "description": "the error was asked for with --inject: the kernel was not asked"},
                 "dur_ns": {"type": "integer"}
             }), &["call", "args", "dur_ns"]),
         ],

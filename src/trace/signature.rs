@@ -80,6 +80,7 @@ pub static SIGNATURES: &[Signature] = &[
     sig("close_range", "close_range(2)", Int, &[("first", Int), ("last", Flags), ("flags", Flags)]),
     sig("dup3", "dup(2)", Fd, &[("oldfd", Fd), ("newfd", Int), ("flags", Flags)]),
     sig("execve", "execve(2)", Int, &[("pathname", Path), ("argv", Struct), ("envc", Int)]),
+    sig("execveat", "execveat(2)", Int, &[("path", Path), ("flags", Flags)]),
     sig("fchdir", "chdir(2)", Int, &[("fd", Fd)]),
     sig("fchown", "chown(2)", Int, &[("fd", Fd), ("owner", Int), ("group", Int)]),
     sig("ioctl", "ioctl(2)", Int, &[("fd", Fd), ("op", Flags), ("arg", Struct)]),
@@ -177,6 +178,11 @@ static WORK: &[(&str, Type)] = &[
 /// The signature of a call.
 pub fn signature(name: &str) -> Option<&'static Signature> {
     SIGNATURES.iter().find(|signature| signature.name == name)
+}
+
+/// Whether rlab ever makes this call.
+pub fn is_told(name: &str) -> bool {
+    signature(name).is_some()
 }
 
 /// The man page of a call, `name(section)`.

@@ -95,7 +95,7 @@ pub fn resume(stage: Stage) {
 /// After a successful execve(2) the process that called it is no longer ours and can't tell: its parent saw it happen.
 pub fn witnessed(stage: Stage, pid: i32, call: Call, took: Duration) {
     let outer = STAGE.swap(stage as u8, Relaxed);
-    let made = || Kind::Call { call, ret: Some(0), errno: None, dur_ns: nanos(took) };
+    let made = || Kind::Call { call, ret: Some(0), errno: None, injected: false, dur_ns: nanos(took) };
     emit_as(Actor::Init, pid, made);
     STAGE.store(outer, Relaxed);
 }
@@ -115,7 +115,18 @@ pub fn current_stage() -> Stage {
 
 /// Tells of a system call that was made. `result` is what it returned or the name of its error.
 pub fn call(call: Call, result: Result<i64, &'static str>, took: Duration) {
-    emit(|| Kind::Call { call, ret: result.ok(), errno: result.err().map(Cow::Borrowed), dur_ns: nanos(took) });
+    let errno = result.err().map(Cow::Borrowed);
+    emit(|| Kind::Call { call, ret: result.ok(), errno, injected: false, dur_ns: nanos(took) });
+}
+
+/// Tells of a call that was not made, because its failure was asked for.
+pub fn injected(call: Call, errno: &'static str) {
+    emit(|| Kind::Call { call, ret: None, errno: Some(Cow::Borrowed(errno)), injected: true, dur_ns: 0 });
+}
+
+/// The number of this process as the host sees it.
+pub fn own_number() -> i32 {
+    PID.load(Relaxed)
 }
 
 /// Tells of work done in bulk. The description is built only when someone listens.

@@ -12,8 +12,9 @@ pub fn line(event: &Event) -> String {
         Kind::Enter => format!("# {}\n", event.stage),
         Kind::Leave { failed: true, .. } => format!("# {} failed\n", event.stage),
         Kind::Leave { .. } => String::new(),
-        Kind::Call { call, ret, errno, dur_ns } => {
+        Kind::Call { call, ret, errno, injected, dur_ns } => {
             let result = match (ret, errno) {
+                (_, Some(name)) if *injected => format!("-1 {name} (INJECTED)"),
                 (_, Some(name)) => format!("-1 {name}"),
                 (Some(number), None) => result_number(&call.name, *number),
                 (None, None) => "?".to_owned(),

@@ -20,14 +20,18 @@ const LONGEST: usize = 72;
 /// How many names share a row of changes.
 const NAMES: usize = 3;
 
-/// What is said while the program runs: the one sentence that can't wait for the stage's end.
+/// What is said while the program runs or rlab waits: it can't wait for the stage's end.
 pub fn running(event: &Event, style: &Style) -> String {
     match &event.kind {
-        Kind::Note { note, with } if note.starts_with("running") => {
+        Kind::Note { note, with } if said_at_once(note) => {
             format!("\n{}\n", sentences(&english().note(note, with), style))
         }
         _ => String::new(),
     }
+}
+
+fn said_at_once(note: &str) -> bool {
+    note.starts_with("running") || note == "paused"
 }
 
 /// The block of one stage.
@@ -102,31 +106,31 @@ fn skipped(block: &Block) -> Option<&str> {
 fn notes(block: &Block) -> Vec<String> {
     let texts = english();
     let notes = block.events.iter().filter_map(|event| match &event.kind {
-        Kind::Note { note, with } if !note.starts_with("running") => Some(texts.note(note, with)),
+        Kind::Note { note, with } if !said_at_once(note) => Some(texts.note(note, with)),
         Kind::Skip { reason } => Some(texts.skips.get(reason.as_ref()).cloned().unwrap_or_else(|| reason.to_string())),
         _ => None,
     });
     notes.collect()
 }
 
-type Told<'a> = (&'a Call, Option<i64>, Option<&'a str>);
+type Told<'a> = (&'a Call, Option<i64>, Option<&'a str>, bool);
 
 /// The calls, aligned. The first of each name is shown, as far as there is room, and the one that failed.
 fn calls(events: &[Event], stage: &str, failed: bool, style: &Style) -> String {
     let all: Vec<Told<'_>> = events
         .iter()
         .filter_map(|event| match &event.kind {
-            Kind::Call { call, ret, errno, .. } => Some((call, *ret, errno.as_deref())),
+            Kind::Call { call, ret, errno, injected, .. } => Some((call, *ret, errno.as_deref(), *injected)),
             _ => None,
         })
         .collect();
     let shown = chosen(&all, stage, failed);
     let width = shown.iter().map(|at| all[*at].0.name.len()).max().unwrap_or(0);
     let mut out = String::new();
-    for (what, ret, errno) in shown.iter().map(|at| &all[*at]) {
+    for (what, ret, errno, injected) in shown.iter().map(|at| &all[*at]) {
         let name = format!("{:<width$}", what.name);
         let arguments: Vec<String> = named_arguments(what).iter().map(|text| cut(&shortened(text))).collect();
-        out += &call(&name, &arguments, &result(&what.name, *ret, *errno), errno.is_some(), style);
+        out += &call(&name, &arguments, &(result(&what.name, *ret, *errno) + if *injected { " (INJECTED)" } else { "" }), errno.is_some(), style);
     }
     out
 }

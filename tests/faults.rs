@@ -1,0 +1,89 @@
+//! What becomes of the host when any call of a run fails, or any of rlab's processes is killed right after any call.
+//!
+//! The rows are not written down: a run is traced, and each call of that trace is made to fail, by each error that its man
+//! page has for it, and then followed by a `kill -9`. Of each row it is asked whether the first error was the one shown,
+//! with its stage and the right exit code, and whether the host is as it was: at once where rlab lived to undo, after the
+//! next command where it did not. The table is printed; a row that is not as it should be fails the test.
+
+mod made;
+mod row;
+mod table;
+
+use crate::harness::Rlab;
+use crate::harness::host::{Inventory, Turn, alone};
+use crate::harness::need;
+use made::{Made, calls};
+use row::{Row, refused, slain};
+use table::Table;
+
+/// Runs that between them make every kind of call: with a network and limits; and with what the first leaves out.
+const RUNS: [(&str, &[&str]); 3] = [
+    ("published, limited", &["-p", "18080:80", "-m", "64m", "lab", "true"]),
+    (
+        "own users, own init",
+        &[
+            "--network", "none", "--userns", "private", "--init", "--ulimit", "nofile=512", "-u", "1000:1000", "--tmpfs",
+            "/tmp", "--read-only", "lab", "true",
+        ],
+    ),
+    ("chroot", &["--network", "host", "--chroot", "--security-opt", "no-new-privileges", "lab", "true"]),
+];
+
+/// The machine to itself, in a network of its own, with the image packed.
+struct Bench {
+    rlab: Rlab,
+    before: Inventory,
+    _turn: Turn,
+}
+
+impl Bench {
+    fn new() -> Bench {
+        let turn = alone();
+        crate::explain::in_a_network_of_its_own();
+        let rlab = Rlab::new();
+        rlab.run(&["run", "--rm", "--network", "none", "lab", "true"]).succeeded();
+        let before = Inventory::take(&[&rlab.root()]);
+        Bench { rlab, before, _turn: turn }
+    }
+
+    /// The calls of each run, each but once: what one run has shown, another need not show again.
+    fn calls(&self) -> Vec<(&'static [&'static str], Made)> {
+        let mut seen = std::collections::BTreeSet::new();
+        let mut all = vec![];
+        for (name, arguments) in RUNS {
+            let made = calls(&self.rlab, arguments);
+            let new: Vec<Made> = made.into_iter().filter(|made| seen.insert(made.kind())).collect();
+            println!("{name}: {} calls that no other run has", new.len());
+            all.extend(new.into_iter().map(|made| (arguments, made)));
+        }
+        all
+    }
+}
+
+#[test]
+fn no_call_that_fails_leaves_anything() {
+    need!(root(), programs(&["ip", "nft"], "apt install iproute2 nftables"));
+    let bench = Bench::new();
+    let mut table = Table::new("the call fails");
+    for (arguments, made) in bench.calls() {
+        for errno in made.errors() {
+            table.add(refused(&bench, arguments, &made, errno));
+        }
+    }
+    table.print();
+    table.assert_clean();
+}
+
+#[test]
+fn no_kill_after_a_call_leaves_anything() {
+    need!(root(), programs(&["ip", "nft"], "apt install iproute2 nftables"));
+    let bench = Bench::new();
+    let mut table = Table::new("kill -9 right after the call");
+    for (arguments, made) in bench.calls() {
+        for victim in made.victims() {
+            table.add(slain(&bench, arguments, &made, *victim));
+        }
+    }
+    table.print();
+    table.assert_clean();
+}
