@@ -13,7 +13,7 @@ use crate::harness::Rlab;
 use crate::harness::host::{Inventory, Turn, alone};
 use crate::harness::need;
 use made::{Made, calls};
-use row::{Row, refused, slain};
+use row::{refused, slain};
 use table::Table;
 
 /// Runs that between them make every kind of call: with a network and limits; and with what the first leaves out.

@@ -147,8 +147,11 @@ impl Cgroup {
             }
             let parent = directory.base.join(PARENT);
             if self.path.starts_with(PARENT) && directory.path != parent && is_childless(&parent) {
-                // Another container may just have come into it, and then it stays.
-                let _still_in_use = sys::rmdir(&parent);
+                match sys::rmdir(&parent) {
+                    // Another container has just come into it, or was the last to leave and took it away.
+                    Err(_) if !is_childless(&parent) => {}
+                    other => result = result.and(other.map_err(Error::from)),
+                }
             }
         }
         result

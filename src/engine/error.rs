@@ -1,6 +1,6 @@
 //! What can go wrong above the runtime, by kind, with the exit code Docker would give.
 
-use crate::{image, network, shim, sys};
+use crate::{image, network, shim, sys, trace};
 use std::path::PathBuf;
 
 /// A failure of the engine or of anything below it.
@@ -15,9 +15,9 @@ pub enum Error {
     /// A classroom image.
     #[error("{0}")]
     Classroom(#[from] image::classroom::Error),
-    /// The network.
-    #[error("{0}")]
-    Network(#[from] network::Error),
+    /// The network, and the stage in which it was to be changed.
+    #[error("{0}: {1}")]
+    Network(&'static str, #[source] network::Error),
     /// The runtime, or the streams around it.
     #[error("{0}")]
     Shim(#[from] shim::Error),
@@ -86,6 +86,12 @@ pub enum Error {
     Interrupted(String),
 }
 
+impl From<network::Error> for Error {
+    fn from(error: network::Error) -> Error {
+        Error::Network(trace::current_stage().id(), error)
+    }
+}
+
 impl Error {
     /// Docker's exit code.
     pub fn exit_code(&self) -> u8 {
@@ -101,7 +107,7 @@ impl Error {
             Error::Image(error) => error.hint(),
             Error::Store(error) => error.hint(),
             Error::Classroom(error) => error.hint(),
-            Error::Network(error) => error.hint(),
+            Error::Network(_, error) => error.hint(),
             Error::Shim(error) => error.hint(),
             Error::Call { stage: "snapshot", error } => snapshot_hint(error),
             Error::NotHere(image) => Some(format!("rlab pull {image}")),

@@ -139,6 +139,7 @@ pub fn create(request: &Request, record: Record<'_>) -> Result<Attached> {
 
 /// Takes a resource away. One that is gone, or was never made, is no error.
 pub fn remove(resource: &Resource) -> Result<()> {
+    namespace::come_home()?;
     match resource {
         Resource::Netns { path } => namespace::remove(path),
         Resource::Bridge { run, name } => bridge::leave(run, name),

@@ -7,6 +7,7 @@ use super::error::Result;
 use super::probe;
 use super::subnet::Subnet;
 use crate::sys::{self, Errno, netlink::Netlink, netns};
+use std::cell::RefCell;
 use std::net::Ipv4Addr;
 use std::path::Path;
 
@@ -80,13 +81,28 @@ pub fn disable_ipv6(link: &str) -> Result<()> {
     Ok(())
 }
 
+thread_local! {
+    /// The namespace that this thread could not come back to.
+    static LOST: RefCell<Option<netns::NetworkNamespace>> = const { RefCell::new(None) };
+}
+
 /// Whatever happens in `body`, the thread is back in its own namespace afterwards: the next command would else change
 /// the wrong one.
 fn away_and_back<T>(body: impl FnOnce() -> Result<T>) -> Result<T> {
     let home = netns::NetworkNamespace::current()?;
     let result = body();
-    home.enter()?;
-    result
+    LOST.set(Some(home));
+    let back = come_home();
+    result.and_then(|value| back.map(|()| value))
+}
+
+/// Comes back, if that was refused before: what is taken away next must not be looked for in the container's namespace.
+pub fn come_home() -> Result<()> {
+    let Some(home) = LOST.take() else { return Ok(()) };
+    home.enter().map_err(|error| {
+        LOST.set(Some(home));
+        error.into()
+    })
 }
 
 fn ignore(result: sys::Result<()>, errno: Errno) -> Result<()> {

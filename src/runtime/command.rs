@@ -53,7 +53,8 @@ fn not_executable(path: &str, reason: &str) -> Refusal {
 
 /// The kernel's answer, and the cause behind the two that mislead everyone: ENOENT and ENOEXEC for a file that is there.
 pub fn not_runnable(program: &Path, error: &sys::Error) -> Refusal {
-    let answer = format!("{} ({})", sys::errno_text(error.errno), sys::errno_name(error.errno));
+    let injected = if error.injected { " (INJECTED)" } else { "" };
+    let answer = format!("{} ({}){injected}", sys::errno_text(error.errno), sys::errno_name(error.errno));
     let cause = match sys::errno_name(error.errno) {
         "ENOENT" => missing_interpreter(program),
         "ENOEXEC" => Some("it is no program for this machine, and no script with #! in its first line".to_owned()),

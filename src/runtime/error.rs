@@ -3,6 +3,7 @@
 use super::plan::PlanError;
 use crate::cgroup;
 use crate::sys;
+use crate::trace;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -36,9 +37,9 @@ pub enum Error {
         /// What it found.
         reason: String,
     },
-    /// The control group could not be set up.
-    #[error("{0}")]
-    Cgroup(#[from] cgroup::Error),
+    /// The control group refused, in that stage.
+    #[error("{0}: {1}")]
+    Cgroup(&'static str, #[source] cgroup::Error),
     /// The command is not in the image.
     #[error("exec: {name:?}: {reason}")]
     CommandNotFound {
@@ -107,6 +108,12 @@ pub enum Failure {
     },
 }
 
+impl From<cgroup::Error> for Error {
+    fn from(error: cgroup::Error) -> Error {
+        Error::Cgroup(trace::current_stage().id(), error)
+    }
+}
+
 impl From<Failure> for Error {
     fn from(failure: Failure) -> Error {
         match failure {
@@ -132,7 +139,7 @@ impl Error {
     pub fn hint(&self) -> Option<String> {
         match self {
             Error::Stage { stage, error } => stage_hint(stage, error),
-            Error::Cgroup(error) => error.hint(),
+            Error::Cgroup(_, error) => error.hint(),
             Error::CommandNotFound { .. } => {
                 Some("look at what the image holds: rlab run --rm -it --entrypoint sh IMAGE".to_owned())
             }

@@ -52,9 +52,15 @@ pub enum Error {
         /// What the kernel said.
         errno: sys::Errno,
     },
-    /// The wait for the program failed.
-    #[error("{0}")]
-    Wait(#[from] sys::Error),
+    /// A call for the running program was refused, in that stage.
+    #[error("{0}: {1}")]
+    Call(&'static str, #[source] sys::Error),
+}
+
+impl From<sys::Error> for Error {
+    fn from(error: sys::Error) -> Error {
+        Error::Call(trace::current_stage().id(), error)
+    }
 }
 
 impl Error {

@@ -79,6 +79,12 @@ pub fn drop_bounding(capability: u32, name: &str) -> Result<()> {
     )
 }
 
+/// Whether the kernel has this capability at all: prctl(2) PR_CAPBSET_READ. Not told: it changes nothing.
+pub fn knows_capability(capability: u32) -> bool {
+    // SAFETY: plain numbers.
+    unsafe { libc::prctl(libc::PR_CAPBSET_READ, libc::c_ulong::from(capability), 0, 0, 0) >= 0 }
+}
+
 /// prctl(2) PR_CAP_AMBIENT_RAISE: a capability that survives the execve(2) of a program without file capabilities.
 pub fn raise_ambient(capability: u32, name: &str) -> Result<()> {
     traced(

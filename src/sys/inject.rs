@@ -49,6 +49,9 @@ pub enum BadRule {
     /// No error has that name.
     #[error("there is no error {0:?}: errno(3) lists them; `pause` waits after the call")]
     Errno(String),
+    /// Nothing of rlab is left in the process after it.
+    #[error("after its execve the process is the program: nothing of rlab is left in it to wait")]
+    NoAfter,
     /// Counted from 1.
     #[error("when={0} is no count: the first such call is when=1")]
     When(String),
@@ -73,6 +76,7 @@ impl FromStr for Rule {
             None => (how, None),
         };
         let fault = match fault {
+            "pause" if call.starts_with("execve") => return Err(BadRule::NoAfter),
             "pause" => Fault::Pause,
             name => Fault::Errno(errno_number(name).ok_or_else(|| BadRule::Errno(name.to_owned()))?),
         };
@@ -186,6 +190,7 @@ mod tests {
         assert_eq!(rule("reboot=EPERM"), Err(BadRule::Call("reboot".into())));
         assert_eq!(rule("boot/mount=EPERM"), Err(BadRule::Stage("boot".into())));
         assert_eq!(rule("mount=ENOPE"), Err(BadRule::Errno("ENOPE".into())));
+        assert_eq!(rule("execve=pause"), Err(BadRule::NoAfter));
         assert_eq!(rule("mount=EUNKNOWN"), Err(BadRule::Errno("EUNKNOWN".into())));
         for count in ["0", "-1", "x", ""] {
             assert_eq!(rule(&format!("mount=EPERM:when={count}")), Err(BadRule::When(count.into())));

@@ -7,8 +7,6 @@ use std::collections::BTreeMap;
 /// One call that a run made.
 #[derive(Clone, Debug)]
 pub struct Made {
-    /// The part of rlab that made it.
-    pub actor: String,
     pub stage: String,
     pub call: String,
     /// The how-manieth of this call in this stage, over all processes.
@@ -47,9 +45,9 @@ pub fn calls(rlab: &Rlab, arguments: &[&str]) -> Vec<Made> {
         let (stage, call) = (text("stage"), text("call"));
         let nth = counts.entry((stage.clone(), call.clone())).or_default();
         *nth += 1;
-        init_lives = (init_lives || call == "clone3") && call != "wait4";
+        init_lives = (init_lives || call == "clone3" && stage == "namespaces") && call != "wait4";
         let arguments = masked.get(&event["seq"].as_u64().unwrap()).cloned().unwrap_or_default();
-        made.push(Made { actor: text("actor"), stage, call, nth: *nth, arguments, init_lives });
+        made.push(Made { stage, call, nth: *nth, arguments, init_lives });
     }
     std::fs::remove_file(file).unwrap();
     made
@@ -73,7 +71,13 @@ impl Made {
 
     /// Who can be killed right after it.
     pub fn victims(&self) -> &'static [Victim] {
-        if self.init_lives { &[Victim::Rlab, Victim::Init] } else { &[Victim::Rlab] }
+        if self.call == "execve" {
+            &[] // there is no "right after": the process is the program by then
+        } else if self.init_lives {
+            &[Victim::Rlab, Victim::Init]
+        } else {
+            &[Victim::Rlab]
+        }
     }
 
     /// Errors that its man page has for it and that a host can have reasons for. Not those that say that there was nothing to

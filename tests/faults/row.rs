@@ -72,8 +72,13 @@ fn fault_of(output: &Output, made: &Made, errno: &str, trace: &str) -> Result<Ve
         return Ok(Verdict::WentOn);
     }
     let first = output.stderr.lines().find(|line| line.starts_with("rlab: ")).unwrap_or_default();
-    let named = [&format!("{}: ", made.stage), &format!("{}(", made.call), &format!("= {errno} "), "(INJECTED)"];
-    match named.iter().find(|part| !first.contains(part.as_str())) {
+    // Of a program that can't be run, its file is told in place of the call.
+    let (call, error) = match made.call.as_str() {
+        "execve" => ("exec: \"/bin/true\"".to_owned(), format!("({errno})")),
+        call => (format!("{call}("), format!("= {errno} ")),
+    };
+    let named = [format!("{}: ", made.stage), call, error, "(INJECTED)".to_owned()];
+    match named.iter().find(|part| !first.contains(*part)) {
         Some(part) => Err(format!("exit code {code}, and no {part:?} in: {first}")),
         None if (125..=127).contains(&code) => Ok(Verdict::Refused),
         None => Err(format!("exit code {code}")),
@@ -106,7 +111,8 @@ pub fn slain(bench: &Bench, arguments: &[&str], made: &Made, victim: Victim) -> 
         (None, Victim::Rlab) => Ok(Verdict::Swept),
         // The program's own end, or rlab's word that init ended.
         (Some(125 | 137), Victim::Init) => Ok(Verdict::Refused),
-        (Some(0), Victim::Init) if !made.init_matters() => Ok(Verdict::WentOn),
+        // The program may have ended before the kill came.
+        (Some(0), Victim::Init) if made.stage == "exec" => Ok(Verdict::WentOn),
         _ => Err(format!("exit code {code:?}: {}", output.stderr)),
     };
     if expected.is_none() {
@@ -143,7 +149,7 @@ impl Paused {
             let events: Vec<Value> = text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
             if let Some(paused) = events.iter().find(|event| event["note"] == "paused") {
                 let number = |value: &Value| value.as_i64().map(|pid| pid as i32);
-                let init = events.iter().find(|event| event["call"] == "clone3").and_then(|event| number(&event["ret"]));
+                let init = events.iter().find(|event| event["call"] == "clone3" && event["stage"] == "namespaces").and_then(|event| number(&event["ret"]));
                 return Some(Paused { waiting: number(&paused["with"]["pid"]).unwrap(), init });
             }
             std::thread::sleep(GLANCE);

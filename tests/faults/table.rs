@@ -31,7 +31,7 @@ impl Table {
             *lines.entry(key).or_default().entry(row.verdict.word()).or_default() += 1;
         }
         let mut printed = Printed::new();
-        printed.load_preset(comfy_table::presets::NOTHING).set_header(["stage", "call", "fault", "verdict"]);
+        printed.load_style(comfy_table::presets::NOTHING).set_header(["stage", "call", "fault", "verdict"]);
         for key in order {
             let verdicts: Vec<String> = lines[&key].iter().map(|(word, count)| format!("{word} {count}")).collect();
             printed.add_row([key.0, key.1, key.2, &verdicts.join(", ")]);
