@@ -13,7 +13,7 @@ use crate::harness::Rlab;
 use crate::harness::host::{Inventory, Turn, alone};
 use crate::harness::need;
 use made::{Made, calls};
-use row::{refused, slain};
+use row::{refused, slain, stuck};
 use table::Table;
 
 /// Runs that between them make every kind of call: with a network and limits; and with what the first leaves out.
@@ -26,7 +26,13 @@ const RUNS: [(&str, &[&str]); 3] = [
             "/tmp", "--read-only", "lab", "true",
         ],
     ),
-    ("chroot", &["--network", "host", "--chroot", "--security-opt", "no-new-privileges", "lab", "true"]),
+    (
+        "chroot, a terminal",
+        &[
+            "--network", "host", "--chroot", "--security-opt", "no-new-privileges", "-t", "-v", "/usr/share:/data:ro",
+            "--timens", "private", "lab", "true",
+        ],
+    ),
 ];
 
 /// The machine to itself, in a network of its own, with the image packed.
@@ -68,6 +74,20 @@ fn no_call_that_fails_leaves_anything() {
     for (arguments, made) in bench.calls() {
         for errno in made.errors() {
             table.add(refused(&bench, arguments, &made, errno));
+        }
+    }
+    table.print();
+    table.assert_clean();
+}
+
+#[test]
+fn what_refuses_to_be_taken_away_goes_with_the_next_command() {
+    need!(root(), programs(&["ip", "nft"], "apt install iproute2 nftables"));
+    let bench = Bench::new();
+    let mut table = Table::new("each such call of the teardown fails");
+    for (arguments, made) in bench.calls().iter().filter(|(_, made)| made.stage == "teardown" && made.nth == 1) {
+        for errno in made.errors() {
+            table.add(stuck(&bench, arguments, made, errno));
         }
     }
     table.print();

@@ -40,9 +40,35 @@ pub enum Verdict {
 }
 
 impl Row {
+    /// What rlab said is one half of a verdict, what is left on the host the other.
+    fn judged(bench: &Bench, made: &Made, fault: String, code: Option<i32>, said: Result<Verdict, String>) -> Row {
+        let verdict = match (said, left(bench)) {
+            (Err(wrong), _) | (_, Some(wrong)) => Verdict::Wrong(wrong),
+            (Ok(verdict), None) => verdict,
+        };
+        if matches!(verdict, Verdict::Wrong(_)) {
+            clear_up(bench);
+        }
+        Row::new(made, fault, code, verdict)
+    }
+
     fn new(made: &Made, fault: String, code: Option<i32>, verdict: Verdict) -> Row {
         Row { stage: made.stage.clone(), call: made.call.clone(), nth: made.nth, fault, code, verdict }
     }
+}
+
+/// Makes a call fail, and each after it that takes away the same sort of thing, so that rlab can't.
+pub fn stuck(bench: &Bench, arguments: &[&str], made: &Made, errno: &str) -> Row {
+    let (file, rule) = (bench.rlab.folder().join("trace.jsonl"), format!("{}/{}={errno}", made.stage, made.call));
+    let flags = ["run", "--rm", "--trace-out", file.to_str().unwrap(), "--inject", &rule];
+    let output = bench.rlab.run(&[&flags, arguments].concat());
+    let trace = std::fs::read_to_string(&file).unwrap_or_default();
+    bench.rlab.run(&["images"]).succeeded();
+    let verdict = match fault_of(&output, made, errno, &trace) {
+        Ok(Verdict::Refused) => Ok(Verdict::Swept),
+        other => other,
+    };
+    Row::judged(bench, made, format!("{errno} each time"), output.status.code(), verdict)
 }
 
 /// Makes a call fail.
@@ -51,15 +77,7 @@ pub fn refused(bench: &Bench, arguments: &[&str], made: &Made, errno: &str) -> R
     let flags = ["run", "--rm", "--trace-out", file.to_str().unwrap(), "--inject", &rule];
     let output = bench.rlab.run(&[&flags, arguments].concat());
     let trace = std::fs::read_to_string(&file).unwrap_or_default();
-    let verdict = match (fault_of(&output, made, errno, &trace), left(bench)) {
-        (Err(wrong), _) => Verdict::Wrong(wrong),
-        (_, Some(left)) => Verdict::Wrong(left),
-        (Ok(verdict), None) => verdict,
-    };
-    if matches!(verdict, Verdict::Wrong(_)) {
-        clear_up(bench);
-    }
-    Row::new(made, errno.to_owned(), output.status.code(), verdict)
+    Row::judged(bench, made, errno.to_owned(), output.status.code(), fault_of(&output, made, errno, &trace))
 }
 
 /// Whether the fault struck, and whether what rlab said and returned is right for it.
@@ -106,7 +124,7 @@ pub fn slain(bench: &Bench, arguments: &[&str], made: &Made, victim: Victim) -> 
         let _gone = kill(Pid::from_raw(waiting), Signal::SIGCONT);
     }
     let output = running.wait(PATIENCE);
-    let (code, expected) = (output.status.code(), if victim == Victim::Rlab { None } else { Some(()) });
+    let code = output.status.code();
     let said = match (code, victim) {
         (None, Victim::Rlab) => Ok(Verdict::Swept),
         // The program's own end, or rlab's word that init ended.
@@ -115,18 +133,10 @@ pub fn slain(bench: &Bench, arguments: &[&str], made: &Made, victim: Victim) -> 
         (Some(0), Victim::Init) if made.stage == "exec" => Ok(Verdict::WentOn),
         _ => Err(format!("exit code {code:?}: {}", output.stderr)),
     };
-    if expected.is_none() {
+    if victim == Victim::Rlab {
         bench.rlab.run(&["images"]).succeeded();
     }
-    let verdict = match (said, left(bench)) {
-        (Err(wrong), _) => Verdict::Wrong(wrong),
-        (_, Some(left)) => Verdict::Wrong(left),
-        (Ok(verdict), None) => verdict,
-    };
-    if matches!(verdict, Verdict::Wrong(_)) {
-        clear_up(bench);
-    }
-    Row::new(made, fault, code, verdict)
+    Row::judged(bench, made, fault, code, said)
 }
 
 /// A run that waits after a call.
