@@ -22,15 +22,37 @@ const RUNS: [(&str, &[&str]); 3] = [
     (
         "own users, own init",
         &[
-            "--network", "none", "--userns", "private", "--init", "--ulimit", "nofile=512", "-u", "1000:1000", "--tmpfs",
-            "/tmp", "--read-only", "lab", "true",
+            "--network",
+            "none",
+            "--userns",
+            "private",
+            "--init",
+            "--ulimit",
+            "nofile=512",
+            "-u",
+            "1000:1000",
+            "--tmpfs",
+            "/tmp",
+            "--read-only",
+            "lab",
+            "true",
         ],
     ),
     (
         "chroot, a terminal",
         &[
-            "--network", "host", "--chroot", "--security-opt", "no-new-privileges", "-t", "-v", "/usr/share:/data:ro",
-            "--timens", "private", "lab", "true",
+            "--network",
+            "host",
+            "--chroot",
+            "--security-opt",
+            "no-new-privileges",
+            "-t",
+            "-v",
+            "/usr/share:/data:ro",
+            "--timens",
+            "private",
+            "lab",
+            "true",
         ],
     ),
 ];
@@ -52,13 +74,15 @@ impl Bench {
         Bench { rlab, before, _turn: turn }
     }
 
-    /// The calls of each run, each but once: what one run has shown, another need not show again.
+    /// The calls of each run, without those that a run before it has made alike: what has been shown need not be shown again.
     fn calls(&self) -> Vec<(&'static [&'static str], Made)> {
         let mut seen = std::collections::BTreeSet::new();
         let mut all = vec![];
         for (name, arguments) in RUNS {
             let made = calls(&self.rlab, arguments);
-            let new: Vec<Made> = made.into_iter().filter(|made| seen.insert(made.kind())).collect();
+            let kinds: Vec<String> = made.iter().map(Made::kind).collect();
+            let new: Vec<Made> = made.into_iter().filter(|made| !seen.contains(&made.kind())).collect();
+            seen.extend(kinds);
             println!("{name}: {} calls that no other run has", new.len());
             all.extend(new.into_iter().map(|made| (arguments, made)));
         }

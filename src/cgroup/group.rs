@@ -140,10 +140,10 @@ impl Cgroup {
     /// Removes its directories and those below them, and rlab's own group when this was the last one in it. What is not
     /// there counts as removed, so that this can be tried again.
     pub fn remove(&self) -> Result<(), Error> {
-        let mut result = Ok(());
+        let (mut result, begun) = (Ok(()), Instant::now());
         for directory in &self.directories {
             for group in tree(&directory.path).into_iter().rev() {
-                result = result.and(remove_patiently(&group));
+                result = result.and(remove_patiently(&group, begun));
             }
             let parent = directory.base.join(PARENT);
             if self.path.starts_with(PARENT) && directory.path != parent && is_childless(&parent) {
@@ -191,8 +191,7 @@ fn is_childless(directory: &Path) -> bool {
 
 /// A process leaves its group only at the very end of its exit, after its parent could see it end: so a group can be busy
 /// for a moment with nobody in it.
-fn remove_patiently(group: &Path) -> Result<(), Error> {
-    let begun = Instant::now();
+fn remove_patiently(group: &Path, begun: Instant) -> Result<(), Error> {
     loop {
         match sys::rmdir(group) {
             Err(busy) if busy.errno == sys::Errno::EBUSY as i32 && begun.elapsed() < Duration::from_secs(2) => {

@@ -365,7 +365,9 @@ pub fn pipe() -> nix::Result<(OwnedFd, OwnedFd)> {
 pub fn end_is_asked_for() -> Option<i32> {
     let mut pending = *SigSet::empty().as_ref();
     // SAFETY: the kernel fills in a set of signals that lives across both calls.
-    let mut is_pending = |signal: &i32| unsafe { libc::sigpending(&raw mut pending) == 0 && libc::sigismember(&raw const pending, *signal) == 1 };
+    let mut is_pending = |signal: &i32| unsafe {
+        libc::sigpending(&raw mut pending) == 0 && libc::sigismember(&raw const pending, *signal) == 1
+    };
     [SIGINT, SIGTERM, SIGHUP, SIGQUIT].into_iter().find(|signal| is_pending(signal))
 }
 

@@ -61,7 +61,10 @@ fn masked_arguments(line: &str) -> Option<(u64, String)> {
 impl Made {
     /// What makes two calls of two runs the same.
     pub fn kind(&self) -> String {
-        format!("{} {} {} {}", self.stage, self.call, self.nth, self.arguments)
+        match self.arguments.as_str() {
+            "" => format!("{} {} {}", self.stage, self.call, self.nth),
+            arguments => format!("{} {} {arguments}", self.stage, self.call),
+        }
     }
 
     /// What is typed after `--inject` to mean this very call.

@@ -65,6 +65,14 @@ impl Verdict {
 impl Row {
     fn told(&self) -> String {
         let wrong = if let Verdict::Wrong(wrong) = &self.verdict { wrong } else { "" };
-        format!("{}/{} #{}, {}: exit code {:?}\n    {}", self.stage, self.call, self.nth, self.fault, self.code, wrong.trim().replace('\n', "\n    "))
+        format!(
+            "{}/{} #{}, {}: exit code {:?}\n    {}",
+            self.stage,
+            self.call,
+            self.nth,
+            self.fault,
+            self.code,
+            wrong.trim().replace('\n', "\n    ")
+        )
     }
 }

@@ -130,7 +130,13 @@ fn calls(events: &[Event], stage: &str, failed: bool, style: &Style) -> String {
     for (what, ret, errno, injected) in shown.iter().map(|at| &all[*at]) {
         let name = format!("{:<width$}", what.name);
         let arguments: Vec<String> = named_arguments(what).iter().map(|text| cut(&shortened(text))).collect();
-        out += &call(&name, &arguments, &(result(&what.name, *ret, *errno) + if *injected { " (INJECTED)" } else { "" }), errno.is_some(), style);
+        out += &call(
+            &name,
+            &arguments,
+            &(result(&what.name, *ret, *errno) + if *injected { " (INJECTED)" } else { "" }),
+            errno.is_some(),
+            style,
+        );
     }
     out
 }
