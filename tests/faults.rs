@@ -5,6 +5,7 @@
 //! with its stage and the right exit code, and whether the host is as it was: at once where rlab lived to undo, after the
 //! next command where it did not. The table is printed; a row that is not as it should be fails the test.
 
+mod full;
 mod made;
 mod row;
 mod table;

@@ -70,16 +70,25 @@ impl Container {
         let _alone = hold(home)?;
         refuse_taken_name(home, &record)?;
         let (dir, kept) = (home.containers().join(&record.id), home.kept().join(&record.id));
-        private_dir(&dir)?;
-        let alive = lock(&dir)?;
-        let mut journal = Journal::open(&dir)?;
+        Container::fill(record, &dir, &kept).inspect_err(|_no_room| {
+            // Nothing but files so far, and perhaps no list that would name them.
+            for made in [&dir, &kept] {
+                let _not_there = std::fs::remove_dir_all(made);
+            }
+        })
+    }
+
+    fn fill(record: Record, dir: &Path, kept: &Path) -> Result<Container, Error> {
+        private_dir(dir)?;
+        let alive = lock(dir)?;
+        let mut journal = Journal::open(dir)?;
         // First on the list, so last to go: the list itself lies in it.
-        for path in [&dir, &kept] {
-            journal.record(&Made::Directory(path.clone())).map_err(file(&dir))?;
+        for path in [dir, kept] {
+            journal.record(&Made::Directory(path.to_owned())).map_err(file(dir))?;
         }
-        private_dir(&kept)?;
-        record.save(&dir)?;
-        Ok(Container { record, dir, kept, journal, _alive: alive })
+        private_dir(kept)?;
+        record.save(dir)?;
+        Ok(Container { record, dir: dir.to_owned(), kept: kept.to_owned(), journal, _alive: alive })
     }
 
     /// Takes away all that was made so far, what is normally kept among it. For an rlab that is about to end.

@@ -17,7 +17,11 @@ pub fn sweep(home: &Home) {
         match (owner(&dir), Journal::reopen(&dir)) {
             (Owner::Lives, _) => {}
             (Owner::Gone(_until_done), Some(journal)) => {
-                let _next_time = journal.undo();
+                let (_, refused) = journal.undo();
+                if refused.is_none() {
+                    // A list that was cut off at its first line does not name the directory that it lies in.
+                    let _next_time = std::fs::remove_dir_all(&dir);
+                }
             }
             _ => remove_rest(home, &dir),
         }
@@ -74,7 +78,7 @@ mod tests {
 
     #[test]
     fn a_directory_half_made_or_half_removed_goes() {
-        for files in [&[][..], &["alive"], &["record.json", "config.json"], &["alive", "record.json"]] {
+        for files in [&[][..], &["alive"], &["record.json", "config.json"], &["alive", "undo.jsonl"]] {
             let (_root, home, dir) = home_with(files);
             sweep(&home);
             assert!(!dir.exists(), "{files:?}");

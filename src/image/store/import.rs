@@ -5,6 +5,7 @@
 use std::fs::{self, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
 
 use serde_json::{Value, json};
 
@@ -68,11 +69,17 @@ impl Store {
 }
 
 impl Lease {
-    fn take_layer(&self, mut layer: LayerFile, number: usize) -> Result<LayerRecord, Error> {
+    fn take_layer(&self, layer: LayerFile, number: usize) -> Result<LayerRecord, Error> {
         let temporary = self.directory.join("ingest").join(format!("import-{}-{number}", std::process::id()));
-        let failed = |source: io::Error| Error::io(&temporary, source);
+        self.copy_layer(layer, number, &temporary).inspect_err(|_half| {
+            let _never_made = fs::remove_file(&temporary);
+        })
+    }
+
+    fn copy_layer(&self, mut layer: LayerFile, number: usize, temporary: &Path) -> Result<LayerRecord, Error> {
+        let failed = |source: io::Error| Error::io(temporary, source);
         let mut file =
-            OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(&temporary).map_err(failed)?;
+            OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(temporary).map_err(failed)?;
         let mut hasher = Hasher::new(Algorithm::Sha256);
         let mut buffer = vec![0; 256 << 10];
         let mut size_bytes = 0;
@@ -86,7 +93,7 @@ impl Lease {
             size_bytes += n as u64;
         }
         let digest = hasher.finish();
-        fs::rename(&temporary, self.blob_path(&digest)).map_err(failed)?;
+        fs::rename(temporary, self.blob_path(&digest)).map_err(failed)?;
         let blob = self.open_blob(&digest)?;
         let (diff_id, _) = unpack::diff_id(&blob).map_err(|source| Error::ImportLayer { number, source })?;
         Ok(LayerRecord { digest, media_type: layer.media_type, size_bytes, diff_id })

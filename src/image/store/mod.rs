@@ -169,7 +169,10 @@ pub(super) fn write_by_rename(path: &Path, temporary: &Path, bytes: &[u8]) -> Re
         file.write_all(bytes)?;
         fs::rename(&temporary, path)
     };
-    write().map_err(|source| Error::io(path, source))
+    write().map_err(|source| {
+        let _never_made = fs::remove_file(&temporary);
+        Error::io(path, source)
+    })
 }
 
 #[cfg(test)]
