@@ -18,6 +18,7 @@ mod import;
 mod inspect;
 mod record;
 mod remove;
+mod withdraw;
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
@@ -30,6 +31,7 @@ pub use import::LayerFile;
 pub use inspect::HistoryRow;
 pub use record::{ImageRecord, ImageSummary, LayerRecord, Provenance};
 pub use remove::{InUse, Removed};
+pub use withdraw::Content;
 
 use super::digest::{Digest, Hasher};
 use crate::sys::flock;

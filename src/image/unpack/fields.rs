@@ -58,8 +58,9 @@ impl Fields<'_> {
             (_, Some(gnu)) => (number(&gnu.dev_major), number(&gnu.dev_minor)),
             (None, None) => (None, None),
         };
-        let small = |number: Option<i64>| number.and_then(|number| u32::try_from(number).ok());
-        small(both.0).zip(small(both.1)).ok_or("a device node has no readable number")
+        // The kernel has 12 bits and 20: more would be cut off, and mean another device.
+        let fits = |number: Option<i64>, bits: u32| number.and_then(|number| u32::try_from(number).ok()).filter(|number| number >> bits == 0);
+        fits(both.0, 12).zip(fits(both.1, 20)).ok_or("a device node has no number that a device can have")
     }
 }
 
