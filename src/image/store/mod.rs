@@ -47,7 +47,7 @@ pub struct Store {
 pub struct Lease {
     store: Store,
     /// Shared flock, let go when the file is closed.
-    _lock: File,
+    lock: File,
 }
 
 impl Deref for Lease {
@@ -77,7 +77,7 @@ impl Store {
 
     /// Keeps content from being removed while an image is taken in or put to use.
     pub fn lease(&self) -> Result<Lease, Error> {
-        Ok(Lease { store: self.clone(), _lock: self.lock(flock::Mode::Shared)? })
+        Ok(Lease { store: self.clone(), lock: self.lock(flock::Mode::Shared)? })
     }
 
     fn lock(&self, mode: flock::Mode) -> Result<File, Error> {

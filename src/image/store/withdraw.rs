@@ -35,9 +35,12 @@ impl Lease {
     /// Gives the lease back after a failure, and removes what is half made; if the image was refused, all that only it
     /// consists of. Does nothing while another process takes in an image: that may be about to use the same content.
     pub fn withdraw(self, content: &Content, refused: bool, in_use: &[InUse]) -> Result<(), Error> {
-        let store = self.store.clone();
-        drop(self);
-        let Some(_alone) = store.try_lock()? else { return Ok(()) };
+        let store = &self.store;
+        // The lease itself becomes the exclusive lock, see flock(2).
+        let path = store.directory.join("lock");
+        if !flock::try_lock(&self.lock, flock::Mode::Exclusive).map_err(|source| Error::io(&path, source))? {
+            return Ok(());
+        }
         let (blobs, layers) = store.named(in_use)?;
         for digest in content.blobs.iter().filter(|digest| !blobs.contains(digest)) {
             // An attempt that brought nothing right leaves an empty file.
@@ -63,16 +66,6 @@ impl Lease {
 }
 
 impl Store {
-    /// The lock that keeps all others from adding content; nothing where somebody is at it.
-    fn try_lock(&self) -> Result<Option<fs::File>, Error> {
-        let path = self.directory.join("lock");
-        let locked = || {
-            let file = fs::File::open(&path)?;
-            Ok(flock::try_lock(&file, flock::Mode::Exclusive)?.then_some(file))
-        };
-        locked().map_err(|source| Error::io(&path, source))
-    }
-
     /// The blobs that a name refers to, and the layers that a name or a container stands on.
     fn named(&self, in_use: &[InUse]) -> Result<(BTreeSet<Digest>, BTreeSet<Digest>), Error> {
         let mut layers: BTreeSet<Digest> = in_use.iter().flat_map(|user| user.layers.iter().cloned()).collect();

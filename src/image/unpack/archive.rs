@@ -281,10 +281,7 @@ impl<R: BufRead> Archive<R> {
             EntryType::Regular if path.ends_with(b"/") => Ok(Node::Directory),
             EntryType::Regular | EntryType::Continuous => self.regular(header, pax).map(Node::File),
             EntryType::GNUSparse => self.old_gnu_sparse(header, pax).map(|map| Node::File(Some(map))),
-            other => Err(Error::UnsupportedEntry {
-                entry: display(path),
-                typeflag: char::from(other.as_byte()),
-            }),
+            other => Err(Error::UnsupportedEntry { entry: display(path), typeflag: char::from(other.as_byte()) }),
         }
     }
 

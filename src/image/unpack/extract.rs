@@ -59,7 +59,9 @@ impl<'a> Extractor<'a> {
     /// Writes everything an archive holds.
     pub fn extract<R: BufRead>(mut self, archive: &mut Archive<R>) -> Result<Counts, Error> {
         let mut last = Vec::new();
-        while let Some(entry) = archive.next().map_err(|error| if last.is_empty() { error } else { error.after(&last) })? {
+        while let Some(entry) =
+            archive.next().map_err(|error| if last.is_empty() { error } else { error.after(&last) })?
+        {
             self.counts.entries += 1;
             self.apply(&entry, archive).and_then(|()| self.within_limits()).map_err(|error| error.at(&entry.path))?;
             last = entry.path;

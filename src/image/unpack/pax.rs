@@ -4,6 +4,7 @@
 //! by looking for the newline: a capability set is binary and may contain one.
 
 use std::collections::BTreeMap;
+use std::ops::Bound;
 
 use base64::Engine as _;
 
@@ -38,6 +39,12 @@ impl Records {
     /// a million entries behind it, would keep a machine busy for a day.
     pub fn over<'a>(&'a self, base: &'a Self) -> Layered<'a> {
         Layered { own: self, base }
+    }
+
+    /// The records whose keys begin so, without that beginning. The others are not even looked at.
+    fn with_prefix<'a>(&'a self, prefix: &'static [u8]) -> impl Iterator<Item = (&'a [u8], &'a [u8])> {
+        let from = self.last.range::<[u8], _>((Bound::Included(prefix), Bound::Unbounded));
+        from.map_while(move |(key, value)| Some((key.strip_prefix(prefix)?, value.as_slice())))
     }
 
     /// Takes in a later global header, up to `max_bytes` in all: a stream of them must not fill the memory.
@@ -79,14 +86,11 @@ impl Layered<'_> {
     /// Extended attributes by name, in either of the two spellings in use.
     pub fn xattrs(&self) -> Vec<(Vec<u8>, Vec<u8>)> {
         let mut found = BTreeMap::new();
-        for (key, value) in self.base.last.iter().chain(&self.own.last) {
-            if let Some(name) = key.strip_prefix(b"SCHILY.xattr.") {
-                found.insert(name.to_vec(), value.clone());
-            } else if let Some(name) = key.strip_prefix(b"LIBARCHIVE.xattr.")
-                && let Some(value) = libarchive_value(value)
-            {
-                found.insert(percent_decode(name), value);
+        for records in [self.base, self.own] {
+            for (name, value) in records.with_prefix(b"LIBARCHIVE.xattr.") {
+                found.extend(libarchive_value(value).map(|value| (percent_decode(name), value)));
             }
+            found.extend(records.with_prefix(b"SCHILY.xattr.").map(|(name, value)| (name.to_vec(), value.to_vec())));
         }
         found.into_iter().collect()
     }

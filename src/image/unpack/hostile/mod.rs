@@ -103,8 +103,11 @@ impl Place {
     }
 }
 
+/// What lies where, and all about it.
+type Inventory = BTreeMap<PathBuf, String>;
+
 /// Every file below a folder, with all that an archive could change of it but times of reading.
-fn inventory(folder: &Path) -> BTreeMap<PathBuf, String> {
+fn inventory(folder: &Path) -> Inventory {
     let mut found = BTreeMap::new();
     for entry in fs::read_dir(folder).unwrap().flatten() {
         let (path, stat) = (entry.path(), fs::symlink_metadata(entry.path()).unwrap());
