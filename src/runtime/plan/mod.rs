@@ -15,7 +15,7 @@ pub use mounts::MountOptions;
 pub use read::spec;
 
 use error::{invalid, missing};
-use text::{absolute, absolutes, optional, string, strings};
+use text::{absolute, absolutes, optional, short, strings};
 
 use super::create::{CreateOptions, EnterRoot};
 use super::seccomp;
@@ -151,7 +151,7 @@ impl Plan {
         let user = process.user();
         refuse_unsupported(spec, linux, process)?;
         let cgroups_path = linux.cgroups_path().clone().unwrap_or_else(|| Path::new("/rlab").join(&options.id));
-        let cgroups_path = string("linux.cgroupsPath", &cgroups_path.to_string_lossy())?;
+        let cgroups_path = short("linux.cgroupsPath", &cgroups_path.to_string_lossy())?;
         let cgroup = cgroup::plan(&cgroups_path, linux.resources().as_ref(), layout)?;
         let namespaces = namespaces(linux)?;
         let (uid_map, gid_map) = ids::maps(linux, user, &namespaces)?;
@@ -241,7 +241,7 @@ fn refuse_unsupported(spec: &Spec, linux: &Linux, process: &Process) -> Result<(
 
 fn rootfs(spec: &Spec, bundle: &Path) -> Result<PathBuf, PlanError> {
     let root = spec.root().as_ref().ok_or_else(|| missing("root"))?;
-    let path = string("root.path", &root.path().to_string_lossy())?;
+    let path = short("root.path", &root.path().to_string_lossy())?;
     if path.is_empty() {
         return Err(missing("root.path"));
     }

@@ -2,7 +2,7 @@
 
 use super::Mount;
 use super::error::{PlanError, invalid};
-use super::text::{absolute, string, strings};
+use super::text::{absolute, short, strings};
 use crate::sys::mount::MsFlags;
 use oci_spec::runtime::Mount as SpecMount;
 use std::path::Path;
@@ -97,9 +97,9 @@ pub fn propagation(option: &str) -> Option<MsFlags> {
 /// Reads one mount.
 pub fn mount(mount: &SpecMount) -> Result<Mount, PlanError> {
     let options = MountOptions::parse(&strings("mounts.options", mount.options().as_deref())?);
-    let kind = string("mounts.type", mount.typ().as_deref().unwrap_or("none"))?;
+    let kind = short("mounts.type", mount.typ().as_deref().unwrap_or("none"))?;
     let source = mount.source().as_ref().map_or_else(|| kind.clone(), |source| source.to_string_lossy().into_owned());
-    let source = string("mounts.source", &source)?;
+    let source = short("mounts.source", &source)?;
     let destination = absolute("mounts.destination", mount.destination())?;
     if mount.uid_mappings().is_some() || mount.gid_mappings().is_some() {
         return Err(PlanError::Unsupported("mounts.uidMappings"));

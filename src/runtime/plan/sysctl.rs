@@ -2,7 +2,7 @@
 
 use super::Namespace;
 use super::error::{PlanError, invalid};
-use super::text::string;
+use super::text::{short, string};
 use crate::sys;
 use oci_spec::runtime::Linux;
 use std::path::{Path, PathBuf};
@@ -26,7 +26,7 @@ const NAMESPACED: [(&str, i32); 12] = [
 /// `net.ipv4.ip_forward` is the file /proc/sys/net/ipv4/ip_forward.
 pub fn settings(linux: &Linux, namespaces: &[Namespace]) -> Result<Vec<(PathBuf, String)>, PlanError> {
     let one = |(name, value): (&String, &String)| {
-        let file = Path::new("/proc/sys").join(string("linux.sysctl", name)?.replace('.', "/"));
+        let file = Path::new("/proc/sys").join(short("linux.sysctl", name)?.replace('.', "/"));
         refuse_host(name, &file, namespaces)?;
         Ok((file, string("linux.sysctl", value)?))
     };

@@ -16,7 +16,15 @@ pub fn string(field: &'static str, text: &str) -> Result<String> {
     if text.contains('\0') { Err(invalid(field, text, "holds a NUL byte")) } else { Ok(text.to_owned()) }
 }
 
-/// A list of them.
+/// A string for a call that takes no more than a path's length.
+pub fn short(field: &'static str, text: &str) -> Result<String> {
+    if text.len() > MAX_PATH_BYTES {
+        return Err(invalid(field, text, "is longer than any path can be"));
+    }
+    string(field, text)
+}
+
+/// A list of strings.
 pub fn strings(field: &'static str, list: Option<&[String]>) -> Result<Vec<String>> {
     list.unwrap_or_default().iter().map(|text| string(field, text)).collect()
 }
@@ -28,12 +36,9 @@ pub fn optional(field: &'static str, text: Option<&str>) -> Result<Option<String
 
 /// An absolute path of the container's, without `.` and `..`.
 pub fn absolute(field: &'static str, path: &Path) -> Result<PathBuf> {
-    let text = string(field, &path.to_string_lossy())?;
+    let text = short(field, &path.to_string_lossy())?;
     if !path.is_absolute() {
         return Err(invalid(field, text, "is not an absolute path"));
-    }
-    if text.len() > MAX_PATH_BYTES {
-        return Err(invalid(field, text, "is longer than any path can be"));
     }
     let mut clean = PathBuf::from("/");
     for component in path.components() {
@@ -46,7 +51,7 @@ pub fn absolute(field: &'static str, path: &Path) -> Result<PathBuf> {
     Ok(clean)
 }
 
-/// A list of them.
+/// A list of such paths.
 pub fn absolutes(field: &'static str, list: Option<&[String]>) -> Result<Vec<PathBuf>> {
     list.unwrap_or_default().iter().map(|path| absolute(field, Path::new(path))).collect()
 }
