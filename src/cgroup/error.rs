@@ -156,7 +156,7 @@ impl Error {
             }
             Error::Unavailable { controller, lack, .. } => Some(lack.hint(controller)),
             Error::NoSuchSetting { setting, .. } => Some(format!("leave {setting} out")),
-            Error::Value { .. } => None,
+            Error::Value { .. } => Some("compare with the OCI runtime-spec, config-linux.md".to_owned()),
             Error::Occupied { path } => {
                 Some(format!("see who is in it: cat {}/cgroup.procs; or ask for another path", path.display()))
             }

@@ -28,7 +28,7 @@ pub fn run(args: &Args, context: &mut Context) -> Result<u8, Failure> {
     let (config, client, platform) = settings::load(&args.registry, context)?;
     let store = Store::open(&context.home.root).map_err(engine::Error::from)?;
     let before = store.lookup(&reference).map_err(engine::Error::from)?;
-    let root = context.home.root.clone();
+    let home = context.home.clone();
     let ui = RefCell::new(&mut context.ui);
     let announce = |line: &str| ui.borrow_mut().status(line);
     if !args.quiet {
@@ -39,7 +39,7 @@ pub fn run(args: &Args, context: &mut Context) -> Result<u8, Failure> {
     let sources = Sources {
         config: &config,
         client: &client,
-        root: &root,
+        home: &home,
         platform,
         policy: PullPolicy::Always,
         progress,

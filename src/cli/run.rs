@@ -229,7 +229,7 @@ pub fn run(args: Args, context: &mut Context) -> Result<u8, Failure> {
     let sources = Sources {
         config: &config,
         client: &client,
-        root: &home.root,
+        home: &home,
         platform,
         policy: options.pull,
         progress,

@@ -4,7 +4,9 @@
 
 use super::config::Config;
 use super::error::Error;
+use super::home::Home;
 use super::options::PullPolicy;
+use super::sweep::in_use;
 use crate::image::classroom;
 use crate::image::layers::{self, LayerReport};
 use crate::image::platform::Platform;
@@ -13,12 +15,11 @@ use crate::image::pull::{self, BlobReport, Outcome};
 use crate::image::reference::Reference;
 use crate::image::registry::{Client, Exchange};
 use crate::image::resolve::{self, Resolved};
-use crate::image::store::{ImageRecord, Lease, Provenance, Store};
+use crate::image::store::{Content, ImageRecord, Lease, Provenance, Store};
 use crate::image::unpack::Limits;
 use crate::image::verify::{self, Link};
 use crate::trace::{self, Stage};
 use serde_json::json;
-use std::path::Path;
 
 /// Where images may come from in this run.
 pub struct Sources<'a> {
@@ -26,8 +27,8 @@ pub struct Sources<'a> {
     pub config: &'a Config,
     /// The registries' client.
     pub client: &'a Client,
-    /// rlab's root directory, where classroom images are made.
-    pub root: &'a Path,
+    /// rlab's own directories, where classroom images are made, and where the containers are that stand on layers.
+    pub home: &'a Home,
     /// The machine the image is for.
     pub platform: Platform,
     /// When to ask.
@@ -41,6 +42,23 @@ pub struct Sources<'a> {
 /// Gives the image of a name, unpacked.
 pub fn obtain(store: &Store, reference: &Reference, sources: &Sources<'_>) -> Result<ImageRecord, Error> {
     let lease = store.lease()?;
+    let mut content = Content::default();
+    let result = take_in(store, &lease, reference, sources, &mut content);
+    if let Err(error) = &result {
+        let refused = matches!(error, Error::Image(error) if error.refuses_the_image());
+        // The first error is the one that tells what happened; a rest that stays now goes with the next image removed.
+        let _next_time = lease.withdraw(&content, refused, &in_use(sources.home));
+    }
+    result
+}
+
+fn take_in(
+    store: &Store,
+    lease: &Lease,
+    reference: &Reference,
+    sources: &Sources<'_>,
+    content: &mut Content,
+) -> Result<ImageRecord, Error> {
     let here = store.lookup(reference)?;
     let found = match (here, sources.policy) {
         // The lab image is rlab's own: no registry is asked, and after an update of rlab it is packed anew.
@@ -53,9 +71,10 @@ pub fn obtain(store: &Store, reference: &Reference, sources: &Sources<'_>) -> Re
         }
         (Some(record), PullPolicy::Missing | PullPolicy::Never) => from_store(record),
         (None, PullPolicy::Never) => return Err(Error::NotHere(reference.familiar())),
-        _ => from_registry(store, &lease, reference, sources),
+        _ => from_registry(store, lease, reference, sources, content),
     }?;
-    unpack(&lease, found, sources)
+    content.diff_ids = found.layers.iter().map(|layer| layer.diff_id.clone()).collect();
+    unpack(lease, found, sources)
 }
 
 fn unpack(lease: &Lease, found: ImageRecord, sources: &Sources<'_>) -> Result<ImageRecord, Error> {
@@ -99,6 +118,7 @@ fn from_registry(
     lease: &Lease,
     reference: &Reference,
     sources: &Sources<'_>,
+    content: &mut Content,
 ) -> Result<ImageRecord, Error> {
     let resolved = trace::stage(Stage::Resolve, || {
         let resolved = resolve::resolve(sources.client, reference, &sources.platform);
@@ -121,6 +141,7 @@ fn from_registry(
         }
         other => other?,
     };
+    *content = Content::of(&resolved);
     trace::stage(Stage::Pull, || {
         let report = pull::pull(lease, sources.client, &resolved, sources.progress)?;
         tell_exchanges(&report.exchanges);
@@ -148,7 +169,7 @@ fn from_registry(
 fn stand_in(store: &Store, reference: &Reference, sources: &Sources<'_>) -> Result<ImageRecord, Error> {
     let record = trace::stage(Stage::Pull, || {
         let source = classroom::source(reference).ok_or_else(|| Error::NotHere(reference.familiar()))?;
-        let record = classroom::provide(store, sources.root, reference, source, sources.announce)?;
+        let record = classroom::provide(store, &sources.home.root, reference, source, sources.announce)?;
         for (at, layer) in record.layers.iter().enumerate() {
             trace::work(
                 "blob",

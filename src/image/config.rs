@@ -9,6 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
 use super::digest::Digest;
+use super::json;
 use super::platform::Platform;
 
 /// The configuration as far as a runtime needs it.
@@ -103,8 +104,8 @@ pub struct History {
 
 impl ImageConfig {
     /// Reads a configuration.
-    pub fn parse(bytes: &[u8]) -> Result<Self, serde_json::Error> {
-        serde_json::from_slice(bytes)
+    pub fn parse(bytes: &[u8]) -> Result<Self, String> {
+        json::parse(bytes)
     }
 
     /// The machine the image is for.

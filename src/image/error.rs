@@ -55,6 +55,19 @@ impl Error {
         matches!(self, Self::Registry(error) if error.is_unreachable())
     }
 
+    /// Whether it is the image that is wrong: what has been fetched of it is of no use to another attempt.
+    pub fn refuses_the_image(&self) -> bool {
+        match self {
+            Self::Unpack { source, .. } => source.blames_the_layer(),
+            Self::Registry(error) => {
+                matches!(error, registry::Error::DigestMismatch { .. } | registry::Error::SizeMismatch { .. })
+            }
+            Self::Store(error) => matches!(error, store::Error::BadConfig { .. }),
+            Self::LayerCount { .. } | Self::UnknownLayer { .. } | Self::WrongPlatform { .. } => true,
+            Self::Reference(_) => false,
+        }
+    }
+
     /// What the user could do next.
     pub fn hint(&self) -> Option<String> {
         match self {
@@ -63,7 +76,9 @@ impl Error {
             Self::Store(error) => error.hint(),
             Self::Unpack { source, .. } => source.hint(),
             Self::WrongPlatform { .. } => Some("say --platform to take it all the same".to_owned()),
-            Self::LayerCount { .. } | Self::UnknownLayer { .. } => None,
+            Self::LayerCount { .. } | Self::UnknownLayer { .. } => {
+                Some("the image was built broken: try another tag, and tell whoever built it".to_owned())
+            }
         }
     }
 }

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::digest::Digest;
+use super::json;
 use super::platform::Platform;
 
 /// OCI image index.
@@ -38,6 +39,9 @@ const LAYERS: [&str; 9] = [
     "application/vnd.docker.image.rootfs.diff.tar",
     "application/vnd.docker.image.rootfs.diff.tar.zstd",
 ];
+
+/// As many as overlayfs stacks, see OVL_MAX_STACK in the kernel's fs/overlayfs.
+const MAX_LAYERS: usize = 500;
 
 /// What a registry is told that rlab can read.
 pub const ACCEPTED: [&str; 4] = [OCI_INDEX, OCI_MANIFEST, DOCKER_INDEX, DOCKER_MANIFEST];
@@ -103,6 +107,9 @@ pub enum Error {
     /// Something else that registries keep too: a chart, a signature, a module.
     #[error("this is no container image but {0:?}")]
     NotAnImage(String),
+    /// More layers than could be stacked: told before they are fetched.
+    #[error("the image has {0} layers, and overlayfs stacks {MAX_LAYERS}")]
+    TooManyLayers(usize),
     /// The body says it is something else than the header said.
     #[error("the registry calls the manifest {header:?}, the manifest itself says {body:?}")]
     Disagree {
@@ -128,9 +135,9 @@ pub fn parse(bytes: &[u8], media_type: Option<&str>) -> Result<Document, Error> 
     if media_type.is_some_and(|known| DOCKER_SCHEMA1.contains(&known)) {
         return Err(Error::Schema1);
     }
-    let raw: Raw = serde_json::from_slice(bytes).map_err(|error| {
+    let raw: Raw = json::parse(bytes).map_err(|problem| {
         let schema1 = serde_json::from_slice::<serde_json::Value>(bytes).is_ok_and(|value| value["schemaVersion"] == 1);
-        if schema1 { Error::Schema1 } else { Error::Malformed(error.to_string()) }
+        if schema1 { Error::Schema1 } else { Error::Malformed(problem) }
     })?;
     if raw.schema_version == 1 {
         return Err(Error::Schema1);
@@ -151,6 +158,9 @@ pub fn parse(bytes: &[u8], media_type: Option<&str>) -> Result<Document, Error> 
         (None, Some(config), Some(layers)) if !matches!(kind, Some(OCI_INDEX | DOCKER_INDEX)) => {
             if !config.is_config() {
                 return Err(Error::NotAnImage(config.media_type));
+            }
+            if layers.len() > MAX_LAYERS {
+                return Err(Error::TooManyLayers(layers.len()));
             }
             Ok(Document::Manifest(Manifest { config, layers }))
         }

@@ -16,6 +16,7 @@ pub mod config;
 pub mod digest;
 mod download;
 mod error;
+mod json;
 pub mod layers;
 pub mod manifest;
 pub mod platform;

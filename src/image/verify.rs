@@ -75,7 +75,7 @@ fn check(lease: &Lease, link: Link, promised: &Digest) -> Result<Check, Error> {
 fn record(lease: &Lease, resolved: &Resolved) -> Result<ImageRecord, Error> {
     let digest = &resolved.config.digest;
     let config = ImageConfig::parse(&lease.read_blob(digest)?)
-        .map_err(|error| store::Error::BadConfig { digest: digest.clone(), problem: error.to_string() })?;
+        .map_err(|problem| store::Error::BadConfig { digest: digest.clone(), problem })?;
     let diff_ids = config.rootfs.diff_ids.clone();
     if diff_ids.len() != resolved.layers.len() {
         return Err(Error::LayerCount { layers: resolved.layers.len(), diff_ids: diff_ids.len() });

@@ -2,7 +2,7 @@
 
 use super::error::Error;
 use super::init::{self, Inherited};
-use super::plan::Plan;
+use super::plan::{self, Plan};
 use super::stage::{self, cgroup as cgroup_stage, namespaces};
 use super::state::RuntimeState;
 use super::{parent, sync, way_back};
@@ -139,5 +139,5 @@ fn load(bundle: &Path) -> Result<Spec, Error> {
     let path = bundle.join("config.json");
     let bad = |reason: String| Error::Bundle { bundle: bundle.to_owned(), reason };
     let text = std::fs::read(&path).map_err(|error| bad(format!("config.json: {error}")))?;
-    serde_json::from_slice(&text).map_err(|error| bad(format!("config.json: {error}")))
+    Ok(plan::spec(&text)?)
 }

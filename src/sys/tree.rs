@@ -184,25 +184,63 @@ fn read_stat(stat: &fs::Stat) -> Stat {
 }
 
 /// Removes a name and, when it is a directory, all below it, never following a link.
+///
+/// No deeper than two directories at a time: a stranger can nest them a hundred thousand deep, and whoever walks down
+/// there runs out of descriptors or stack, and leaves the tree where it is. So what lies deeper is first moved up.
 pub fn remove(parent: impl AsFd, name: &[u8]) -> io::Result<()> {
     match fs::unlinkat(&parent, name, AtFlags::empty()) {
         Err(Errno::ISDIR) => {}
         other => return Ok(other?),
     }
-    let dir = open_child(&parent, name)?;
+    let top = open_child(&parent, name)?;
+    let mut moved = 0u64;
+    loop {
+        let directories = clear_files(&top)?;
+        if directories.is_empty() {
+            return Ok(fs::unlinkat(&parent, name, AtFlags::REMOVEDIR)?);
+        }
+        for directory in directories {
+            let inner = open_child(&top, &directory)?;
+            for deeper in clear_files(&inner)? {
+                moved = move_up(&inner, &deeper, &top, moved)?;
+            }
+            drop(inner);
+            fs::unlinkat(&top, &directory, AtFlags::REMOVEDIR)?;
+        }
+    }
+}
+
+/// Removes all of a directory but its directories, and gives these.
+fn clear_files(directory: &OwnedFd) -> io::Result<Vec<Vec<u8>>> {
     // Names first, removal second: a directory that changes under readdir may skip entries.
     let mut names = Vec::new();
-    for entry in Dir::read_from(&dir)? {
+    for entry in Dir::read_from(directory)? {
         let entry = entry?;
         let name = entry.file_name().to_bytes();
         if name != b"." && name != b".." {
             names.push(name.to_vec());
         }
     }
+    let mut directories = Vec::new();
     for name in names {
-        remove(&dir, &name)?;
+        match fs::unlinkat(directory, &name, AtFlags::empty()) {
+            Err(Errno::ISDIR) => directories.push(name),
+            other => other?,
+        }
     }
-    Ok(fs::unlinkat(&parent, name, AtFlags::REMOVEDIR)?)
+    Ok(directories)
+}
+
+/// Gives a directory a name in `top` that nothing has there, and counts on.
+fn move_up(from: &OwnedFd, name: &[u8], top: &OwnedFd, mut count: u64) -> io::Result<u64> {
+    loop {
+        count += 1;
+        let free = format!(".moved-{count}");
+        match fs::renameat_with(from, name, top, &free, fs::RenameFlags::NOREPLACE) {
+            Err(Errno::EXIST) => {}
+            other => return Ok(other.map(|()| count)?),
+        }
+    }
 }
 
 /// Sets owner and bits of an open file or directory.
@@ -299,5 +337,22 @@ mod tests {
         remove(&root, b"a").unwrap();
         assert_eq!(lstat(&root, b"a").unwrap(), None);
         assert_eq!(std::fs::read(kept.path().join("file")).unwrap(), b"kept");
+    }
+
+    #[test]
+    fn remove_takes_a_tree_of_any_depth() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = open_root(dir.path()).unwrap();
+        let mut current = open_root(dir.path()).unwrap();
+        // More than a process may hold descriptors, and a name in the way of what is moved.
+        for name in std::iter::repeat_n(b"d", 3000) {
+            make_dir(&current, name).unwrap();
+            let below = open_child(&current, name).unwrap();
+            make_dir(&below, b".moved-1").unwrap();
+            create_file(&below, b"file").unwrap();
+            current = below;
+        }
+        remove(&root, b"d").unwrap();
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
     }
 }

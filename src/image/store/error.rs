@@ -104,8 +104,9 @@ impl Error {
                 }
                 _ => None,
             },
-            Self::MissingBlob { .. } | Self::Corrupt { .. } | Self::BadConfig { .. } => {
-                Some("pull the image again: rlab pull".to_owned())
+            Self::MissingBlob { .. } | Self::Corrupt { .. } => Some("pull the image again: rlab pull".to_owned()),
+            Self::BadConfig { .. } => {
+                Some("the image was built broken: try another tag, and tell whoever built it".to_owned())
             }
             Self::NoSuchImage(name) => Some(format!("rlab images lists what is here; rlab pull {name} fetches it")),
             Self::Ambiguous(_) => Some("give more digits of the id".to_owned()),

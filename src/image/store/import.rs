@@ -41,10 +41,8 @@ impl Store {
             taken.push(lease.take_layer(layer, at + 1)?);
         }
         let config = complete_config(config, &taken)?;
-        let parsed = ImageConfig::parse(&config).map_err(|error| Error::BadConfig {
-            digest: crate::image::digest::Digest::sha256(&config),
-            problem: error.to_string(),
-        })?;
+        let parsed = ImageConfig::parse(&config)
+            .map_err(|problem| Error::BadConfig { digest: crate::image::digest::Digest::sha256(&config), problem })?;
         let config_digest = lease.put_blob(&config)?;
         let descriptor = |layer: &LayerRecord| json!({"mediaType": layer.media_type, "digest": layer.digest, "size": layer.size_bytes});
         let manifest = json!({

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::record::ImageRecord;
 use super::{Error, Store};
 use crate::image::digest::Digest;
+use crate::image::json;
 
 /// One line of `rlab image history`, newest step first.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -26,9 +27,8 @@ impl Store {
     /// Everything known about an image. Fields that Docker has no name for are under `Rlab`.
     pub fn inspect(&self, record: &ImageRecord) -> Result<Value, Error> {
         let config = self.read_blob(&record.config)?;
-        let bad =
-            |error: serde_json::Error| Error::BadConfig { digest: record.config.clone(), problem: error.to_string() };
-        let raw: Value = serde_json::from_slice(&config).map_err(bad)?;
+        let raw: Value =
+            json::parse(&config).map_err(|problem| Error::BadConfig { digest: record.config.clone(), problem })?;
         let text = |key: &str| raw[key].as_str().unwrap_or_default().to_owned();
         let names: Vec<ImageRecord> =
             self.records_by_name()?.into_iter().filter(|one| one.config == record.config).collect();

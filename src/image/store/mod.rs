@@ -18,6 +18,7 @@ mod import;
 mod inspect;
 mod record;
 mod remove;
+mod withdraw;
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
@@ -30,6 +31,7 @@ pub use import::LayerFile;
 pub use inspect::HistoryRow;
 pub use record::{ImageRecord, ImageSummary, LayerRecord, Provenance};
 pub use remove::{InUse, Removed};
+pub use withdraw::Content;
 
 use super::digest::{Digest, Hasher};
 use crate::sys::flock;
@@ -45,7 +47,7 @@ pub struct Store {
 pub struct Lease {
     store: Store,
     /// Shared flock, let go when the file is closed.
-    _lock: File,
+    lock: File,
 }
 
 impl Deref for Lease {
@@ -75,7 +77,7 @@ impl Store {
 
     /// Keeps content from being removed while an image is taken in or put to use.
     pub fn lease(&self) -> Result<Lease, Error> {
-        Ok(Lease { store: self.clone(), _lock: self.lock(flock::Mode::Shared)? })
+        Ok(Lease { store: self.clone(), lock: self.lock(flock::Mode::Shared)? })
     }
 
     fn lock(&self, mode: flock::Mode) -> Result<File, Error> {

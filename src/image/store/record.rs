@@ -217,8 +217,7 @@ impl Store {
     /// The configuration of an image.
     pub fn config(&self, record: &ImageRecord) -> Result<ImageConfig, Error> {
         let bytes = self.read_blob(&record.config)?;
-        ImageConfig::parse(&bytes)
-            .map_err(|error| Error::BadConfig { digest: record.config.clone(), problem: error.to_string() })
+        ImageConfig::parse(&bytes).map_err(|problem| Error::BadConfig { digest: record.config.clone(), problem })
     }
 
     /// What a layer consisted of, when it has been unpacked.

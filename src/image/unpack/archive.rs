@@ -10,7 +10,8 @@ use tar::{EntryType, Header};
 
 use super::error::Error;
 use super::fields::Fields;
-use super::pax::Records;
+use super::parents::display;
+use super::pax::{Layered, Records};
 use super::sparse::{self, PaxSparse, PrefixReader, SparseMap};
 use crate::sys::tree::{Kind, Mtime};
 
@@ -91,7 +92,10 @@ impl<R: BufRead> Archive<R> {
                 EntryType::GNULongName => extensions.long_path = Some(self.read_long_name(&header)?),
                 EntryType::GNULongLink => extensions.long_link = Some(self.read_long_name(&header)?),
                 EntryType::XHeader => extensions.pax = self.read_records(&header)?,
-                EntryType::XGlobalHeader => self.global = self.read_records(&header)?.over(&self.global),
+                EntryType::XGlobalHeader => {
+                    let records = self.read_records(&header)?;
+                    self.global.extend(records, MAX_EXTENSION_BYTES).map_err(|problem| self.bad(problem))?;
+                }
                 // A volume label names the tape, not a file.
                 kind if kind.as_byte() == b'V' => self.begin_data(self.size_of(&header)?)?,
                 _ => return self.entry(&header, &extensions).map(Some),
@@ -219,16 +223,33 @@ impl<R: BufRead> Archive<R> {
     }
 
     fn entry(&mut self, header: &Header, extensions: &Extensions) -> Result<Entry, Error> {
-        let pax = extensions.pax.over(&self.global);
+        let global = std::mem::take(&mut self.global);
+        let pax = extensions.pax.over(&global);
         let name = pax.get("GNU.sparse.name").or_else(|| pax.get("path")).map(<[u8]>::to_vec);
         let path = name.or_else(|| extensions.long_path.clone()).unwrap_or_else(|| header.path_bytes().into_owned());
+        let entry = self.describe(header, extensions, &pax, &path).map_err(|error| error.at(&path));
+        self.global = global;
+        entry
+    }
+
+    fn describe(
+        &mut self,
+        header: &Header,
+        extensions: &Extensions,
+        pax: &Layered<'_>,
+        path: &[u8],
+    ) -> Result<Entry, Error> {
         let fields = Fields(header);
         let bad = |problem| self.bad(problem);
         let id = |key, field: Result<u64, &'static str>| {
             let number = pax.number(key).and_then(|number| number.map_or(field, Ok)).map_err(bad)?;
-            u32::try_from(number).map_err(|_| self.bad("an owner has a number beyond all users"))
+            // The highest number of all means "leave it as it is" to chown(2): the file would stay root's, and a setuid
+            // program a way to root.
+            let number = u32::try_from(number).ok().filter(|number| *number != u32::MAX);
+            number.ok_or_else(|| self.bad("an owner has a number beyond all users"))
         };
         let mut entry = Entry {
+            path: path.to_vec(),
             node: Node::Directory,
             mode: fields.mode().map_err(bad)?,
             uid: id("uid", fields.uid())?,
@@ -236,16 +257,15 @@ impl<R: BufRead> Archive<R> {
             mtime: pax.time("mtime").and_then(|time| time.map_or_else(|| fields.mtime(), Ok)).map_err(bad)?,
             data_bytes: 0,
             xattrs: pax.xattrs(),
-            path,
         };
-        entry.node = self.node(header, extensions, &pax, &entry.path)?;
+        entry.node = self.node(header, extensions, pax, path)?;
         entry.data_bytes = self.data_left;
         Ok(entry)
     }
 
     /// Says what the entry makes, and stands at the start of its data. Only regular files have data: like the programs
     /// that write images, the size in the header of any other kind is not believed.
-    fn node(&mut self, header: &Header, ext: &Extensions, pax: &Records, path: &[u8]) -> Result<Node, Error> {
+    fn node(&mut self, header: &Header, ext: &Extensions, pax: &Layered<'_>, path: &[u8]) -> Result<Node, Error> {
         let link = || {
             let long = pax.get("linkpath").map(<[u8]>::to_vec).or_else(|| ext.long_link.clone());
             long.or_else(|| header.link_name_bytes().map(std::borrow::Cow::into_owned)).unwrap_or_default()
@@ -261,10 +281,7 @@ impl<R: BufRead> Archive<R> {
             EntryType::Regular if path.ends_with(b"/") => Ok(Node::Directory),
             EntryType::Regular | EntryType::Continuous => self.regular(header, pax).map(Node::File),
             EntryType::GNUSparse => self.old_gnu_sparse(header, pax).map(|map| Node::File(Some(map))),
-            other => Err(Error::UnsupportedEntry {
-                entry: String::from_utf8_lossy(path).into_owned(),
-                typeflag: char::from(other.as_byte()),
-            }),
+            other => Err(Error::UnsupportedEntry { entry: display(path), typeflag: char::from(other.as_byte()) }),
         }
     }
 
@@ -272,14 +289,14 @@ impl<R: BufRead> Archive<R> {
         Fields(header).device().map_err(|problem| self.bad(problem))
     }
 
-    fn data_size(&self, header: &Header, pax: &Records) -> Result<u64, Error> {
+    fn data_size(&self, header: &Header, pax: &Layered<'_>) -> Result<u64, Error> {
         match pax.number("size").map_err(|problem| self.bad(problem))? {
             Some(size) => Ok(size),
             None => self.size_of(header),
         }
     }
 
-    fn regular(&mut self, header: &Header, pax: &Records) -> Result<Option<SparseMap>, Error> {
+    fn regular(&mut self, header: &Header, pax: &Layered<'_>) -> Result<Option<SparseMap>, Error> {
         let size = self.data_size(header, pax)?;
         self.begin_data(size)?;
         let announced = sparse::from_pax(pax).map_err(|problem| self.bad(problem))?;
@@ -308,7 +325,7 @@ impl<R: BufRead> Archive<R> {
         }
     }
 
-    fn old_gnu_sparse(&mut self, header: &Header, pax: &Records) -> Result<SparseMap, Error> {
+    fn old_gnu_sparse(&mut self, header: &Header, pax: &Layered<'_>) -> Result<SparseMap, Error> {
         const BAD: &str = "a sparse map cannot be read";
         let gnu = header.as_gnu().ok_or_else(|| self.bad(BAD))?;
         let real_size_bytes = gnu.real_size().map_err(|_| self.bad(BAD))?;

@@ -2,6 +2,7 @@
 
 use std::io;
 
+use super::parents::display;
 use crate::image::digest::Digest;
 
 /// Failures of unpacking, by kind.
@@ -14,6 +15,16 @@ pub enum Error {
         offset: u64,
         /// What is wrong there.
         problem: &'static str,
+    },
+    /// A failure that is not about an entry, with the entry it came at: who looks for the cause has a place to begin.
+    #[error("{place} entry {entry:?}: {source}")]
+    Near {
+        /// `at`, or `after` when it came before the next entry could be read.
+        place: &'static str,
+        /// The name as archived.
+        entry: String,
+        /// What went wrong there.
+        source: Box<Error>,
     },
     /// An entry whose name leads out of the layer.
     #[error("entry {entry:?} has a name that leads out of the layer")]
@@ -99,24 +110,70 @@ pub enum Error {
 }
 
 impl Error {
+    /// Adds the entry it came at, unless it names one already.
+    pub(super) fn at(self, path: &[u8]) -> Self {
+        self.near("at", path)
+    }
+
+    /// Adds the last entry that could be read.
+    pub(super) fn after(self, path: &[u8]) -> Self {
+        self.near("after", path)
+    }
+
+    fn near(self, place: &'static str, path: &[u8]) -> Self {
+        match self {
+            Self::BadArchive { .. } | Self::Read(_) | Self::TooManyEntries { .. } => {
+                Self::Near { place, entry: display(path), source: Box::new(self) }
+            }
+            other => other,
+        }
+    }
+
+    /// Puts the cause in place of its consequence: only the meter knows why reading ended.
+    pub(super) fn caused_by(self, cause: Self) -> Self {
+        match self {
+            Self::Near { place, entry, .. } => Self::Near { place, entry, source: Box::new(cause) },
+            _ => cause,
+        }
+    }
+
+    /// Whether it is the layer that is wrong, and not this host: trying again would end here again.
+    pub fn blames_the_layer(&self) -> bool {
+        match self {
+            Self::Near { source, .. } => source.blames_the_layer(),
+            Self::Entry { source, .. } => source.kind() != io::ErrorKind::StorageFull,
+            Self::NotRoot | Self::Store { .. } => false,
+            _ => true,
+        }
+    }
+
     /// What the user could do next.
     pub fn hint(&self) -> Option<String> {
-        match self {
+        let hint = match self {
+            Self::Near { source, .. } => return source.hint(),
             Self::TooLarge { .. } | Self::Ratio { .. } | Self::TooManyEntries { .. } => {
-                Some("if you trust the image, raise the limits under [unpack] in /etc/rlab/config.toml".to_owned())
+                "if you trust the image, raise the limits under [unpack] in /etc/rlab/config.toml"
             }
-            Self::NotRoot => Some("run the command with sudo".to_owned()),
-            Self::Entry { source, .. } | Self::Store { source, .. } => match source.kind() {
-                io::ErrorKind::StorageFull => Some("free some space: rlab image rm, or df -h to see where".to_owned()),
-                io::ErrorKind::Unsupported => {
-                    Some("the disk under the store lacks a feature; try another with --root DIR".to_owned())
-                }
-                _ => None,
-            },
+            Self::NotRoot => "run the command with sudo",
+            Self::Entry { source, .. } | Self::Store { source, .. } if source.kind() == io::ErrorKind::StorageFull => {
+                "free some space: rlab image rm, or df -h to see where"
+            }
+            Self::Entry { source, .. } | Self::Store { source, .. } if source.kind() == io::ErrorKind::Unsupported => {
+                "the disk under the store lacks a feature; try another with --root DIR"
+            }
+            Self::Store { .. } => return None,
             Self::DiffId { .. } | Self::Read(_) | Self::BadArchive { .. } => {
-                Some("remove the image with rlab image rm and pull it again".to_owned())
+                "rlab pull compares what is here with what the registry promised; if this stays, the image was built \
+                 broken: try another tag, and tell whoever built it"
             }
-            _ => None,
-        }
+            Self::UnsupportedCompression(_) => "ask whoever built the image for layers in gzip or zstd",
+            Self::UnsafeName { .. } | Self::BadWhiteout { .. } => {
+                "no honest tool writes such a layer: do not use the image, and tell whoever built it"
+            }
+            Self::UnsupportedEntry { .. } | Self::LinkTarget { .. } | Self::Entry { .. } => {
+                "the image was built broken: try another tag, and tell whoever built it"
+            }
+        };
+        Some(hint.to_owned())
     }
 }

@@ -58,15 +58,23 @@ impl<'a> Extractor<'a> {
 
     /// Writes everything an archive holds.
     pub fn extract<R: BufRead>(mut self, archive: &mut Archive<R>) -> Result<Counts, Error> {
-        while let Some(entry) = archive.next()? {
+        let mut last = Vec::new();
+        while let Some(entry) =
+            archive.next().map_err(|error| if last.is_empty() { error } else { error.after(&last) })?
+        {
             self.counts.entries += 1;
-            if self.counts.entries > self.limits.max_entries {
-                return Err(Error::TooManyEntries { limit: self.limits.max_entries });
-            }
-            self.apply(&entry, archive)?;
+            self.apply(&entry, archive).and_then(|()| self.within_limits()).map_err(|error| error.at(&entry.path))?;
+            last = entry.path;
         }
         self.set_times()?;
         Ok(self.counts)
+    }
+
+    /// A directory that an entry only implies costs the disk as much as one that is listed, and one name can imply two
+    /// thousand.
+    fn within_limits(&self) -> Result<(), Error> {
+        let limit = self.limits.max_entries;
+        if self.counts.entries + self.parents.made() > limit { Err(Error::TooManyEntries { limit }) } else { Ok(()) }
     }
 
     fn apply<R: BufRead>(&mut self, entry: &Entry, archive: &mut Archive<R>) -> Result<(), Error> {
@@ -225,7 +233,8 @@ impl<'a> Extractor<'a> {
 
     fn hard_link(&mut self, place: &Place, target: &[u8]) -> Result<(), Error> {
         let missing = || Error::LinkTarget { entry: display(&place.entry.path), target: display(target) };
-        let (directory, name) = split(target)?.ok_or_else(missing)?;
+        // A name that leads out of the layer names nothing in it either.
+        let (directory, name) = split(target).ok().flatten().ok_or_else(missing)?;
         let from = self.parents.open_existing(&directory).map_err(|_| missing())?;
         let failed = place.failed("create the hard link");
         let there = tree::lstat(&from, &name).map_err(&failed)?.filter(|stat| !stat.is_whiteout());

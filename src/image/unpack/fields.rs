@@ -16,10 +16,14 @@ impl Fields<'_> {
         let bytes = self.0.as_bytes();
         let stated = number(&self.0.as_old().cksum);
         // The sum counts its own eight bytes as spaces. Some old writers summed signed bytes.
-        let own = 148..156;
-        let byte = |at: usize| if own.contains(&at) { b' ' } else { bytes[at] };
-        let unsigned: i64 = (0..bytes.len()).map(|at| i64::from(byte(at))).sum();
-        let signed: i64 = (0..bytes.len()).map(|at| i64::from(byte(at).cast_signed())).sum();
+        let mut unsigned = 8 * i64::from(b' ');
+        let mut signed = unsigned;
+        for part in [&bytes[..148], &bytes[156..]] {
+            for byte in part {
+                unsigned += i64::from(*byte);
+                signed += i64::from(byte.cast_signed());
+            }
+        }
         stated.is_some_and(|stated| stated == unsigned || stated == signed)
     }
 
@@ -58,8 +62,11 @@ impl Fields<'_> {
             (_, Some(gnu)) => (number(&gnu.dev_major), number(&gnu.dev_minor)),
             (None, None) => (None, None),
         };
-        let small = |number: Option<i64>| number.and_then(|number| u32::try_from(number).ok());
-        small(both.0).zip(small(both.1)).ok_or("a device node has no readable number")
+        // The kernel has 12 bits and 20: more would be cut off, and mean another device.
+        let fits = |number: Option<i64>, bits: u32| {
+            number.and_then(|number| u32::try_from(number).ok()).filter(|number| number >> bits == 0)
+        };
+        fits(both.0, 12).zip(fits(both.1, 20)).ok_or("a device node has no number that a device can have")
     }
 }
 

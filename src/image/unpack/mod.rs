@@ -112,9 +112,12 @@ pub fn unpack_into(
     let mut archive = archive::Archive::new(BufReader::with_capacity(BUFFER_BYTES, &mut metered));
     let result = extract::Extractor::new(root, below, limits).extract(&mut archive);
     let result = result.and_then(|counts| archive.drain().map(|()| counts));
-    // The meter's verdict first: it knows why reading ended.
-    let (found, unpacked_bytes) = metered.finish()?;
-    let counts = result?;
+    let (counts, (found, unpacked_bytes)) = match (result, metered.finish()) {
+        (Ok(counts), Ok(finished)) => (counts, finished),
+        // The meter knows why reading ended.
+        (Err(error), Err(cause)) => return Err(error.caused_by(cause)),
+        (Err(error), Ok(_)) | (Ok(_), Err(error)) => return Err(error),
+    };
     if found != *promised {
         return Err(Error::DiffId { promised: promised.clone(), found });
     }
@@ -169,5 +172,7 @@ impl<R: Read> Read for Metered<R> {
     }
 }
 
+#[cfg(test)]
+mod hostile;
 #[cfg(test)]
 mod tests;

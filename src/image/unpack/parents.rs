@@ -20,12 +20,13 @@ pub struct Parents<'a> {
     below: &'a [OwnedFd],
     last: Option<(Vec<u8>, Rc<OwnedFd>)>,
     adopted: Vec<(Vec<u8>, Mtime)>,
+    made: u64,
 }
 
 impl<'a> Parents<'a> {
     /// Directories below `root`; `below` are the layers beneath, the nearest first.
     pub fn new(root: OwnedFd, below: &'a [OwnedFd]) -> Self {
-        Self { root: Rc::new(root), below, last: None, adopted: Vec::new() }
+        Self { root: Rc::new(root), below, last: None, adopted: Vec::new(), made: 0 }
     }
 
     /// The layer's own directory.
@@ -69,28 +70,44 @@ impl<'a> Parents<'a> {
         self.last = None;
     }
 
+    /// How many directories were made that no entry mentions.
+    pub fn made(&self) -> u64 {
+        self.made
+    }
+
     /// Times that directories made here should have in the end.
     pub fn take_adopted(&mut self) -> Vec<(Vec<u8>, Mtime)> {
         std::mem::take(&mut self.adopted)
     }
 
+    /// Step by step from the directory before, not each time from the root: a name may have two thousand components.
     fn create(&mut self, path: &[u8]) -> io::Result<()> {
         let mut current = self.root();
         let mut prefix = Vec::new();
+        // What the layers below do not have has nothing in it there either.
+        let mut below = self.below;
         for name in path.split(|byte| *byte == b'/') {
             if !prefix.is_empty() {
                 prefix.push(b'/');
             }
             prefix.extend_from_slice(name);
-            current = match tree::open_dir(&self.root, &prefix) {
-                Ok(found) => Rc::new(found),
-                Err(error) => Rc::new(self.make(&current, name, &prefix, error)?),
-            };
+            // It may be a link, which only a look-up from the root resolves.
+            let found = tree::open_child(&current, name).or_else(|_| tree::open_dir(&self.root, &prefix));
+            current = Rc::new(match found {
+                Ok(found) => found,
+                Err(error) => self.make(&current, name, (&prefix, &mut below), error)?,
+            });
         }
         Ok(())
     }
 
-    fn make(&mut self, parent: &OwnedFd, name: &[u8], path: &[u8], error: io::Error) -> io::Result<OwnedFd> {
+    fn make(
+        &mut self,
+        parent: &OwnedFd,
+        name: &[u8],
+        (path, below): (&[u8], &mut &[OwnedFd]),
+        error: io::Error,
+    ) -> io::Result<OwnedFd> {
         let hidden = match tree::lstat(parent, name)? {
             None => false,
             // The layer hides what was here and then builds anew: its directory must not let the old one shine through.
@@ -101,25 +118,26 @@ impl<'a> Parents<'a> {
             Some(_) => return Err(error),
         };
         tree::make_dir(parent, name)?;
+        self.made += 1;
         let made = tree::open_child(parent, name)?;
         if hidden {
             tree::set_xattr(&made, OPAQUE_XATTR, b"y")?;
-        } else {
-            self.adopt(&made, path)?;
+        } else if !self.adopt(&made, path, below)? {
+            *below = &[];
         }
         Ok(made)
     }
 
     /// Stacked, the directory of the upper layer decides owner and bits. One that the archive does not mention would
-    /// turn a world-writable /tmp of the layers below into 0755, so it takes theirs.
-    fn adopt(&mut self, made: &OwnedFd, path: &[u8]) -> io::Result<()> {
-        let Some(found) = self.below.iter().find_map(|layer| tree::open_dir(layer, path).ok()) else {
-            return Ok(());
+    /// turn a world-writable /tmp of the layers below into 0755, so it takes theirs. Says whether there is one.
+    fn adopt(&mut self, made: &OwnedFd, path: &[u8], below: &[OwnedFd]) -> io::Result<bool> {
+        let Some(found) = below.iter().find_map(|layer| tree::open_dir(layer, path).ok()) else {
+            return Ok(false);
         };
         let stat = tree::fstat(&found)?;
         tree::set_ownership(made, Ownership { mode: stat.mode, uid: stat.uid, gid: stat.gid })?;
         self.adopted.push((path.to_vec(), stat.mtime));
-        Ok(())
+        Ok(true)
     }
 }
 

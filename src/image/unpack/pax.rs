@@ -3,43 +3,74 @@
 //! A record is `LENGTH KEY=VALUE\n` with the length of the whole record in decimal. The value is taken by length, never
 //! by looking for the newline: a capability set is binary and may contain one.
 
+use std::collections::BTreeMap;
+use std::ops::Bound;
+
 use base64::Engine as _;
 
 use crate::sys::tree::Mtime;
 
-/// Records in the order written; sparse maps repeat keys, so this is no map.
+/// The records of one extended header: of a key that is repeated, the last.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Records(Vec<(Vec<u8>, Vec<u8>)>);
+pub struct Records {
+    last: BTreeMap<Vec<u8>, Vec<u8>>,
+    /// The one kind that is meant to repeat: the map of a sparse file in the oldest format, in its order.
+    pieces: Vec<Vec<u8>>,
+}
 
 impl Records {
     /// Reads the body of an extended header.
     pub fn parse(mut body: &[u8]) -> Result<Self, &'static str> {
-        let mut records = Vec::new();
+        let mut records = Self::default();
         // Some writers pad the last block inside of the stated size.
         while !body.is_empty() && body[0] != 0 {
-            let (record, rest) = split_record(body)?;
-            records.push(record);
+            let ((key, value), rest) = split_record(body)?;
+            if matches!(key.as_slice(), b"GNU.sparse.offset" | b"GNU.sparse.numbytes") {
+                records.pieces.push(value);
+            } else {
+                records.last.insert(key, value);
+            }
             body = rest;
         }
-        Ok(Self(records))
+        Ok(records)
     }
 
-    /// Puts records over those of an earlier, global header. An empty value takes the key back.
-    pub fn over(&self, base: &Self) -> Self {
-        let kept = base.0.iter().filter(|(key, _)| !self.0.iter().any(|(own, _)| own == key));
-        Self(kept.chain(&self.0).cloned().collect())
+    /// Puts these records over those of an earlier, global header. Nothing is copied: a global header of a megabyte, and
+    /// a million entries behind it, would keep a machine busy for a day.
+    pub fn over<'a>(&'a self, base: &'a Self) -> Layered<'a> {
+        Layered { own: self, base }
     }
 
-    /// The last value of a key, if it has one.
+    /// The records whose keys begin so, without that beginning. The others are not even looked at.
+    fn with_prefix<'a>(&'a self, prefix: &'static [u8]) -> impl Iterator<Item = (&'a [u8], &'a [u8])> {
+        let from = self.last.range::<[u8], _>((Bound::Included(prefix), Bound::Unbounded));
+        from.map_while(move |(key, value)| Some((key.strip_prefix(prefix)?, value.as_slice())))
+    }
+
+    /// Takes in a later global header, up to `max_bytes` in all: a stream of them must not fill the memory.
+    pub fn extend(&mut self, later: Self, max_bytes: u64) -> Result<(), &'static str> {
+        self.last.extend(later.last);
+        let bytes: usize = self.last.iter().map(|(key, value)| key.len() + value.len()).sum();
+        if bytes as u64 > max_bytes { Err("its global headers are larger than 1 MiB in all") } else { Ok(()) }
+    }
+}
+
+/// An entry's own records over the global ones.
+pub struct Layered<'a> {
+    own: &'a Records,
+    base: &'a Records,
+}
+
+impl Layered<'_> {
+    /// The value of a key, if it has one. An empty value takes the key back.
     pub fn get(&self, key: &str) -> Option<&[u8]> {
-        let found = self.0.iter().rev().find(|(own, _)| own == key.as_bytes());
-        found.map(|(_, value)| value.as_slice()).filter(|value| !value.is_empty())
+        let found = self.own.last.get(key.as_bytes()).or_else(|| self.base.last.get(key.as_bytes()));
+        found.map(Vec::as_slice).filter(|value| !value.is_empty())
     }
 
-    /// All values of two keys that alternate, in order.
-    pub fn pairs(&self, first: &str, second: &str) -> Vec<&[u8]> {
-        let wanted = |key: &[u8]| key == first.as_bytes() || key == second.as_bytes();
-        self.0.iter().filter(|(key, _)| wanted(key)).map(|(_, value)| value.as_slice()).collect()
+    /// Offsets and lengths of the pieces of a sparse file, in turn.
+    pub fn pieces(&self) -> Vec<&[u8]> {
+        self.own.pieces.iter().map(Vec::as_slice).collect()
     }
 
     /// A decimal number.
@@ -54,21 +85,14 @@ impl Records {
 
     /// Extended attributes by name, in either of the two spellings in use.
     pub fn xattrs(&self) -> Vec<(Vec<u8>, Vec<u8>)> {
-        let mut found: Vec<(Vec<u8>, Vec<u8>)> = Vec::new();
-        for (key, value) in &self.0 {
-            let attribute = if let Some(name) = key.strip_prefix(b"SCHILY.xattr.") {
-                Some((name.to_vec(), value.clone()))
-            } else if let Some(name) = key.strip_prefix(b"LIBARCHIVE.xattr.") {
-                libarchive_value(value).map(|value| (percent_decode(name), value))
-            } else {
-                None
-            };
-            if let Some((name, value)) = attribute {
-                found.retain(|(other, _)| *other != name);
-                found.push((name, value));
+        let mut found = BTreeMap::new();
+        for records in [self.base, self.own] {
+            for (name, value) in records.with_prefix(b"LIBARCHIVE.xattr.") {
+                found.extend(libarchive_value(value).map(|value| (percent_decode(name), value)));
             }
+            found.extend(records.with_prefix(b"SCHILY.xattr.").map(|(name, value)| (name.to_vec(), value.to_vec())));
         }
-        found
+        found.into_iter().collect()
     }
 }
 
@@ -143,6 +167,12 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    /// The records alone, with no global ones below.
+    fn alone(records: &Records) -> Layered<'_> {
+        static NONE: Records = Records { last: BTreeMap::new(), pieces: Vec::new() };
+        records.over(&NONE)
+    }
+
     fn record(key: &str, value: &[u8]) -> Vec<u8> {
         let body = key.len() + value.len() + 3;
         let length = (1..).map(|digits| body + digits).find(|n| n.to_string().len() + body == *n).unwrap();
@@ -153,8 +183,8 @@ mod tests {
     fn values_are_taken_by_length_even_when_binary() {
         let body = [record("SCHILY.xattr.security.capability", b"\x01\n=\0\n"), record("path", b"a\nb")].concat();
         let records = Records::parse(&body).unwrap();
-        assert_eq!(records.xattrs(), [(b"security.capability".to_vec(), b"\x01\n=\0\n".to_vec())]);
-        assert_eq!(records.get("path"), Some(&b"a\nb"[..]));
+        assert_eq!(alone(&records).xattrs(), [(b"security.capability".to_vec(), b"\x01\n=\0\n".to_vec())]);
+        assert_eq!(alone(&records).get("path"), Some(&b"a\nb"[..]));
     }
 
     #[test]
@@ -164,6 +194,15 @@ mod tests {
         let both = local.over(&global);
         assert_eq!(both.get("path"), Some(&b"l"[..]));
         assert_eq!(both.get("mtime"), None);
+    }
+
+    #[test]
+    fn global_records_have_a_limit_in_all() {
+        let mut global = Records::default();
+        let part = |at: usize| Records::parse(&record(&format!("key{at}"), &[b'x'; 900])).unwrap();
+        assert_eq!((0..9).map(|at| global.extend(part(at), 2000).is_ok()).filter(|taken| *taken).count(), 2);
+        let mut same = Records::default();
+        assert!((0..9).all(|_| same.extend(part(0), 2000).is_ok()));
     }
 
     #[test]
@@ -179,19 +218,19 @@ mod tests {
     #[test]
     fn libarchive_spells_attributes_in_base64() {
         let records = Records::parse(&record("LIBARCHIVE.xattr.user.a%3Db", b"AQI")).unwrap();
-        assert_eq!(records.xattrs(), [(b"user.a=b".to_vec(), vec![1, 2])]);
+        assert_eq!(alone(&records).xattrs(), [(b"user.a=b".to_vec(), vec![1, 2])]);
     }
 
     proptest! {
         #[test]
         fn foreign_bytes_never_panic(body in proptest::collection::vec(any::<u8>(), 0..300)) {
-            let _ = Records::parse(&body).map(|records| (records.xattrs(), records.time("mtime")));
+            let _ = Records::parse(&body).map(|records| (alone(&records).xattrs(), alone(&records).time("mtime")));
         }
 
         #[test]
         fn what_was_written_is_read_back(value in proptest::collection::vec(any::<u8>(), 1..200)) {
             let records = Records::parse(&record("SCHILY.xattr.user.x", &value)).unwrap();
-            prop_assert_eq!(records.xattrs(), vec![(b"user.x".to_vec(), value)]);
+            prop_assert_eq!(alone(&records).xattrs(), vec![(b"user.x".to_vec(), value)]);
         }
     }
 }

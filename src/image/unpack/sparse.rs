@@ -3,7 +3,7 @@
 //! The archive holds only the data; the map says where each piece goes and how long the file is. A reader that does not
 //! know the map would unpack the pieces glued together, or the map itself as the start of the file.
 
-use super::pax::{Records, decimal};
+use super::pax::{Layered, decimal};
 
 /// Where the pieces of a sparse file go.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,7 +56,7 @@ pub enum PaxSparse {
 }
 
 /// Finds out whether the records describe a sparse file.
-pub fn from_pax(records: &Records) -> Result<Option<PaxSparse>, &'static str> {
+pub fn from_pax(records: &Layered<'_>) -> Result<Option<PaxSparse>, &'static str> {
     const INCOMPLETE: &str = "an extended header describes a sparse file incompletely";
     if let Some(major) = records.number("GNU.sparse.major")? {
         if (major, records.number("GNU.sparse.minor")?) != (1, Some(0)) {
@@ -70,7 +70,7 @@ pub fn from_pax(records: &Records) -> Result<Option<PaxSparse>, &'static str> {
     };
     let numbers: Vec<&[u8]> = match records.get("GNU.sparse.map") {
         Some(map) => map.split(|byte| *byte == b',').collect(),
-        None => records.pairs("GNU.sparse.offset", "GNU.sparse.numbytes"),
+        None => records.pieces(),
     };
     let numbers: Vec<u64> = numbers.into_iter().map(decimal).collect::<Option<_>>().ok_or(INCOMPLETE)?;
     let (pairs, rest) = numbers.as_chunks::<2>();

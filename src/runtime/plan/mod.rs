@@ -2,40 +2,30 @@
 //!
 //! A [`Plan`] is what the stages work from. Whatever can't be done is refused here, before anything was made.
 
+mod devices;
+mod error;
+mod ids;
 mod mounts;
+mod read;
+mod sysctl;
+mod text;
 
+pub use error::PlanError;
 pub use mounts::MountOptions;
+pub use read::spec;
+
+use error::{invalid, missing};
+use text::{absolute, absolutes, optional, short, strings};
 
 use super::create::{CreateOptions, EnterRoot};
 use super::seccomp;
 use crate::cgroup;
 use crate::sys::{self, mount::MsFlags};
-use oci_spec::runtime::{Linux, LinuxNamespaceType, Mount as SpecMount, Process, Spec};
+use oci_spec::runtime::{Linux, LinuxNamespaceType, Process, Spec};
 use std::path::{Path, PathBuf};
 
-/// What config.json asks for and can't have.
-#[derive(Debug, thiserror::Error)]
-pub enum PlanError {
-    /// A field that must be there is not.
-    #[error("{0} is missing")]
-    Missing(&'static str),
-    /// A field holds something that means nothing.
-    #[error("{field}: {value:?} {reason}")]
-    Invalid {
-        /// The field's path.
-        field: &'static str,
-        /// What it holds.
-        value: String,
-        /// What is wrong with it.
-        reason: &'static str,
-    },
-    /// Something the spec knows and rlab does not.
-    #[error("{0} is not supported by rlab")]
-    Unsupported(&'static str),
-    /// The seccomp profile.
-    #[error("linux.seccomp: {0}")]
-    Seccomp(#[from] seccomp::Error),
-}
+/// See HOST_NAME_MAX in sethostname(2).
+const MAX_HOST_NAME_BYTES: usize = 64;
 
 /// One namespace: new, or an existing one by path.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -156,43 +146,49 @@ impl Plan {
         options: &CreateOptions,
         layout: &cgroup::Layout,
     ) -> Result<Plan, super::Error> {
-        let process = spec.process().as_ref().ok_or(PlanError::Missing("process"))?;
-        let linux = spec.linux().as_ref().ok_or(PlanError::Missing("linux"))?;
-        let root = spec.root().as_ref().ok_or(PlanError::Missing("root"))?;
-        let cgroups_path = linux.cgroups_path().clone().unwrap_or_else(|| Path::new("/rlab").join(&options.id));
-        let cgroup = cgroup::plan(&cgroups_path.to_string_lossy(), linux.resources().as_ref(), layout)?;
+        let process = spec.process().as_ref().ok_or_else(|| missing("process"))?;
+        let linux = spec.linux().as_ref().ok_or_else(|| missing("linux"))?;
+        let user = process.user();
         refuse_unsupported(spec, linux, process)?;
+        let cgroups_path = linux.cgroups_path().clone().unwrap_or_else(|| Path::new("/rlab").join(&options.id));
+        let cgroups_path = short("linux.cgroupsPath", &cgroups_path.to_string_lossy())?;
+        let cgroup = cgroup::plan(&cgroups_path, linux.resources().as_ref(), layout)?;
+        let namespaces = namespaces(linux)?;
+        let (uid_map, gid_map) = ids::maps(linux, user, &namespaces)?;
         Ok(Plan {
-            rootfs: bundle.join(root.path()),
-            root_readonly: root.readonly().unwrap_or(false),
+            rootfs: rootfs(spec, bundle)?,
+            root_readonly: spec.root().as_ref().and_then(|root| root.readonly()).unwrap_or(false),
             root_propagation: root_propagation(linux)?,
             enter_root: options.enter_root,
-            namespaces: namespaces(linux)?,
-            uid_map: id_map(linux.uid_mappings().as_deref()),
-            gid_map: id_map(linux.gid_mappings().as_deref()),
-            mounts: spec.mounts().iter().flatten().map(mount).collect::<Result<_, _>>()?,
-            devices: devices(linux),
-            masked_paths: linux.masked_paths().iter().flatten().map(PathBuf::from).collect(),
-            readonly_paths: linux.readonly_paths().iter().flatten().map(PathBuf::from).collect(),
-            hostname: spec.hostname().clone(),
-            domainname: spec.domainname().clone(),
-            sysctl: sysctl(linux),
-            rlimits: process.rlimits().iter().flatten().map(rlimit).collect::<Result<_, _>>()?,
-            uid: process.user().uid(),
-            gid: process.user().gid(),
-            groups: process.user().additional_gids().clone().unwrap_or_default(),
-            umask: process.user().umask().unwrap_or(0o022),
+            uid_map,
+            gid_map,
+            mounts: spec.mounts().iter().flatten().map(mounts::mount).collect::<Result<_, _>>()?,
+            devices: devices::devices(linux)?,
+            masked_paths: absolutes("linux.maskedPaths", linux.masked_paths().as_deref())?,
+            readonly_paths: absolutes("linux.readonlyPaths", linux.readonly_paths().as_deref())?,
+            hostname: host_name("hostname", spec.hostname().as_deref(), &namespaces)?,
+            domainname: host_name("domainname", spec.domainname().as_deref(), &namespaces)?,
+            sysctl: sysctl::settings(linux, &namespaces)?,
+            rlimits: rlimits(process)?,
+            uid: ids::id("process.user.uid", user.uid())?,
+            gid: ids::id("process.user.gid", user.gid())?,
+            groups: ids::groups(user)?,
+            umask: within("process.user.umask", user.umask().unwrap_or(0o022), 0, 0o777)?,
             capabilities: process.capabilities().as_ref().map(capabilities).transpose()?,
             no_new_privileges: process.no_new_privileges().unwrap_or(false),
             seccomp: filter(linux)?,
-            oom_score_adj: process.oom_score_adj(),
+            oom_score_adj: process
+                .oom_score_adj()
+                .map(|score| within("process.oomScoreAdj", score, -1000, 1000))
+                .transpose()?,
             args: args(process)?,
-            env: env(process)?,
+            env: strings("process.env", process.env().as_deref())?,
             cwd: absolute("process.cwd", process.cwd())?,
             terminal: process.terminal().unwrap_or(false),
-            console_size: console_size(process),
+            console_size: console_size(process)?,
             init: options.init,
             group: cgroup.cgroup()?,
+            namespaces,
             cgroup,
         })
     }
@@ -221,11 +217,16 @@ impl Plan {
 }
 
 fn refuse_unsupported(spec: &Spec, linux: &Linux, process: &Process) -> Result<(), PlanError> {
+    if !spec.version().starts_with("1.") {
+        return Err(invalid("ociVersion", spec.version(), "is no version that rlab knows: it knows 1.x"));
+    }
     let unsupported = [
         (spec.hooks().is_some(), "hooks"),
         (linux.intel_rdt().is_some(), "linux.intelRdt"),
         (linux.personality().is_some(), "linux.personality"),
         (linux.net_devices().is_some(), "linux.netDevices"),
+        (linux.memory_policy().is_some(), "linux.memoryPolicy"),
+        (linux.mount_label().as_ref().is_some_and(|label| !label.is_empty()), "linux.mountLabel"),
         (linux.time_offsets().is_some(), "linux.timeOffsets"),
         (process.apparmor_profile().as_ref().is_some_and(|profile| !profile.is_empty()), "process.apparmorProfile"),
         (process.selinux_label().as_ref().is_some_and(|label| !label.is_empty()), "process.selinuxLabel"),
@@ -238,40 +239,47 @@ fn refuse_unsupported(spec: &Spec, linux: &Linux, process: &Process) -> Result<(
     }
 }
 
+fn rootfs(spec: &Spec, bundle: &Path) -> Result<PathBuf, PlanError> {
+    let root = spec.root().as_ref().ok_or_else(|| missing("root"))?;
+    let path = short("root.path", &root.path().to_string_lossy())?;
+    if path.is_empty() {
+        return Err(missing("root.path"));
+    }
+    let rootfs = absolute("root.path", &bundle.join(path))?;
+    // Everything that is mounted and made in the container's tree would be in the host's.
+    if rootfs == Path::new("/") {
+        return Err(invalid("root.path", rootfs.display(), "is the host's own tree"));
+    }
+    Ok(rootfs)
+}
+
 fn args(process: &Process) -> Result<Vec<String>, PlanError> {
-    let args = process.args().clone().unwrap_or_default();
-    match args.iter().find(|arg| arg.contains('\0')) {
-        _ if args.first().is_none_or(String::is_empty) => Err(PlanError::Missing("process.args")),
-        Some(arg) => Err(invalid("process.args", arg, "holds a NUL byte")),
-        None => Ok(args),
+    let args = strings("process.args", process.args().as_deref())?;
+    if args.first().is_none_or(String::is_empty) { Err(missing("process.args")) } else { Ok(args) }
+}
+
+/// A name for the UTS namespace. Without one of its own, the container would rename the host.
+fn host_name(field: &'static str, name: Option<&str>, namespaces: &[Namespace]) -> Result<Option<String>, PlanError> {
+    let Some(name) = optional(field, name)? else { return Ok(None) };
+    if name.len() > MAX_HOST_NAME_BYTES {
+        return Err(invalid(field, name, "is longer than a host's name can be"));
     }
-}
-
-fn env(process: &Process) -> Result<Vec<String>, PlanError> {
-    let env = process.env().clone().unwrap_or_default();
-    match env.iter().find(|entry| entry.contains('\0')) {
-        Some(entry) => Err(invalid("process.env", entry, "holds a NUL byte")),
-        None => Ok(env),
+    if !namespaces.iter().any(|namespace| namespace.flag == sys::CLONE_NEWUTS) {
+        return Err(invalid(field, name, "would rename the host, because there is no UTS namespace"));
     }
+    Ok(Some(name))
 }
 
-fn absolute(field: &'static str, path: &Path) -> Result<PathBuf, PlanError> {
-    match path.is_absolute() {
-        true => Ok(path.to_owned()),
-        false => Err(invalid(field, &path.to_string_lossy(), "is not an absolute path")),
-    }
+fn within<N: PartialOrd + ToString>(field: &'static str, number: N, least: N, most: N) -> Result<N, PlanError> {
+    if number >= least && number <= most { Ok(number) } else { Err(invalid(field, number, "is out of range")) }
 }
 
-fn invalid(field: &'static str, value: &str, reason: &'static str) -> PlanError {
-    PlanError::Invalid { field, value: value.to_owned(), reason }
-}
-
-fn console_size(process: &Process) -> Option<sys::WindowSize> {
-    let size = process.console_size()?;
-    Some(sys::WindowSize {
-        rows: u16::try_from(size.height()).unwrap_or(u16::MAX),
-        columns: u16::try_from(size.width()).unwrap_or(u16::MAX),
-    })
+fn console_size(process: &Process) -> Result<Option<sys::WindowSize>, PlanError> {
+    let Some(size) = process.console_size() else { return Ok(None) };
+    let side = |side: u64| {
+        u16::try_from(side).map_err(|_| invalid("process.consoleSize", side, "is more than a terminal can have"))
+    };
+    Ok(Some(sys::WindowSize { rows: side(size.height())?, columns: side(size.width())? }))
 }
 
 fn root_propagation(linux: &Linux) -> Result<MsFlags, PlanError> {
@@ -295,88 +303,40 @@ fn namespaces(linux: &Linux) -> Result<Vec<Namespace>, PlanError> {
             LinuxNamespaceType::Cgroup => (sys::CLONE_NEWCGROUP, "CLONE_NEWCGROUP"),
             LinuxNamespaceType::Time => (sys::CLONE_NEWTIME, "CLONE_NEWTIME"),
         };
-        Namespace { flag, spelt, path: namespace.path().clone() }
+        // As in Go, whose zero value is written by some callers: an empty path is none.
+        let path = namespace.path().as_deref().filter(|path| !path.as_os_str().is_empty());
+        Ok::<_, PlanError>(Namespace {
+            flag,
+            spelt,
+            path: path.map(|path| absolute("linux.namespaces.path", path)).transpose()?,
+        })
     };
-    let namespaces: Vec<Namespace> = linux.namespaces().iter().flatten().map(read).collect();
+    let namespaces: Vec<Namespace> = linux.namespaces().iter().flatten().map(read).collect::<Result<_, _>>()?;
+    for (at, one) in namespaces.iter().enumerate() {
+        if namespaces[..at].iter().any(|other| other.flag == one.flag) {
+            return Err(invalid("linux.namespaces", one.spelt, "is there twice"));
+        }
+    }
     let by_path = |flag: i32| namespaces.iter().any(|namespace| namespace.flag == flag && namespace.path.is_some());
     if by_path(sys::CLONE_NEWPID) || by_path(sys::CLONE_NEWUSER) {
         return Err(PlanError::Unsupported("joining a pid or user namespace by path"));
     }
-    let user = namespaces.iter().any(|namespace| namespace.flag == sys::CLONE_NEWUSER);
-    if user
-        && (id_map(linux.uid_mappings().as_deref()).is_empty() || id_map(linux.gid_mappings().as_deref()).is_empty())
-    {
-        return Err(PlanError::Missing("linux.uidMappings or gidMappings of the new user namespace"));
-    }
     // Without a mount namespace of its own, the container's mounts and its pivot_root would be the host's.
     if !namespaces.iter().any(|namespace| namespace.flag == sys::CLONE_NEWNS && namespace.path.is_none()) {
-        return Err(PlanError::Missing("a new mount namespace in linux.namespaces"));
+        return Err(missing("a new mount namespace in linux.namespaces"));
     }
     Ok(namespaces)
 }
 
-fn id_map(mappings: Option<&[oci_spec::runtime::LinuxIdMapping]>) -> Vec<IdMap> {
-    let line = |map: &oci_spec::runtime::LinuxIdMapping| IdMap {
-        inside: map.container_id(),
-        outside: map.host_id(),
-        length: map.size(),
-    };
-    mappings.unwrap_or_default().iter().map(line).collect()
-}
-
-fn mount(mount: &SpecMount) -> Result<Mount, PlanError> {
-    let options = mount.options().clone().unwrap_or_default();
-    let options = MountOptions::parse(&options);
-    let kind = mount.typ().clone().unwrap_or_else(|| "none".to_owned());
-    let source = mount.source().as_ref().map_or_else(|| kind.clone(), |source| source.to_string_lossy().into_owned());
-    let destination = absolute("mounts.destination", mount.destination())?;
-    if options.flags.contains(MsFlags::MS_BIND) && !Path::new(&source).is_absolute() {
-        return Err(invalid("mounts.source", &source, "is not an absolute path"));
+/// The limits. Of two of one kind nobody could say which counts: runtime-spec has that be an error.
+fn rlimits(process: &Process) -> Result<Vec<Rlimit>, PlanError> {
+    let limits: Vec<Rlimit> = process.rlimits().iter().flatten().map(rlimit).collect::<Result<_, _>>()?;
+    for (at, one) in limits.iter().enumerate() {
+        if limits[..at].iter().any(|other| other.resource == one.resource) {
+            return Err(invalid("process.rlimits", &one.name, "is there twice"));
+        }
     }
-    Ok(Mount { destination, kind, source, options })
-}
-
-/// The devices every container has, as runtime-spec's `Default Devices` lists them, and those asked for besides.
-fn devices(linux: &Linux) -> Vec<Device> {
-    let default = |path: &str, major, minor| Device {
-        path: PathBuf::from(path),
-        block: false,
-        numbers: (major, minor),
-        mode: 0o666,
-    };
-    let mut devices = vec![
-        default("/dev/null", 1, 3),
-        default("/dev/zero", 1, 5),
-        default("/dev/full", 1, 7),
-        default("/dev/random", 1, 8),
-        default("/dev/urandom", 1, 9),
-        default("/dev/tty", 5, 0),
-    ];
-    for asked in linux.devices().iter().flatten() {
-        devices.retain(|device| device.path != *asked.path());
-        devices.push(Device {
-            path: asked.path().clone(),
-            block: asked.typ() == oci_spec::runtime::LinuxDeviceType::B,
-            numbers: (
-                u64::try_from(asked.major()).unwrap_or_default(),
-                u64::try_from(asked.minor()).unwrap_or_default(),
-            ),
-            mode: asked.file_mode().unwrap_or(0o666),
-        });
-    }
-    devices
-}
-
-/// `net.ipv4.ip_forward` is the file /proc/sys/net/ipv4/ip_forward.
-fn sysctl(linux: &Linux) -> Vec<(PathBuf, String)> {
-    let mut settings: Vec<(PathBuf, String)> = linux
-        .sysctl()
-        .iter()
-        .flatten()
-        .map(|(name, value)| (Path::new("/proc/sys").join(name.replace('.', "/")), value.clone()))
-        .collect();
-    settings.sort();
-    settings
+    Ok(limits)
 }
 
 fn rlimit(limit: &oci_spec::runtime::PosixRlimit) -> Result<Rlimit, PlanError> {
@@ -415,13 +375,21 @@ fn capabilities(sets: &oci_spec::runtime::LinuxCapabilities) -> Result<Capabilit
         sys::capability_mask(&names)
             .ok_or_else(|| invalid("process.capabilities", &names.join(" "), "names no capability"))
     };
-    Ok(Capabilities {
+    let sets = Capabilities {
         bounding: mask(sets.bounding())?,
         effective: mask(sets.effective())?,
         permitted: mask(sets.permitted())?,
         inheritable: mask(sets.inheritable())?,
         ambient: mask(sets.ambient())?,
-    })
+    };
+    // What the kernel demands, see capabilities(7): it would refuse the whole set when all else is done.
+    if sets.effective & !sets.permitted != 0 {
+        return Err(invalid("process.capabilities.effective", "", "holds what permitted does not"));
+    }
+    if sets.ambient & !(sets.permitted & sets.inheritable) != 0 {
+        return Err(invalid("process.capabilities.ambient", "", "holds what permitted or inheritable does not"));
+    }
+    Ok(sets)
 }
 
 fn filter(linux: &Linux) -> Result<Option<seccomp::Filter>, PlanError> {
@@ -433,3 +401,6 @@ fn filter(linux: &Linux) -> Result<Option<seccomp::Filter>, PlanError> {
     }
     Ok(Some(filter))
 }
+
+#[cfg(test)]
+mod hostile;

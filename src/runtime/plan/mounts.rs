@@ -1,6 +1,14 @@
 //! Mount options: words become flags, and what is no known word goes to the filesystem as it is.
 
+use super::Mount;
+use super::error::{PlanError, invalid};
+use super::text::{absolute, short, strings};
 use crate::sys::mount::MsFlags;
+use oci_spec::runtime::Mount as SpecMount;
+use std::path::Path;
+
+/// The kernel takes the options of a filesystem in one page, with a NUL at its end.
+const MAX_DATA_BYTES: usize = 4095;
 
 /// What the options of one mount say.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,6 +92,32 @@ pub fn propagation(option: &str) -> Option<MsFlags> {
         Some(Word::Propagate(kind)) => Some(kind),
         _ => None,
     }
+}
+
+/// Reads one mount.
+pub fn mount(mount: &SpecMount) -> Result<Mount, PlanError> {
+    let options = MountOptions::parse(&strings("mounts.options", mount.options().as_deref())?);
+    let kind = short("mounts.type", mount.typ().as_deref().unwrap_or("none"))?;
+    let source = mount.source().as_ref().map_or_else(|| kind.clone(), |source| source.to_string_lossy().into_owned());
+    let source = short("mounts.source", &source)?;
+    let destination = absolute("mounts.destination", mount.destination())?;
+    if mount.uid_mappings().is_some() || mount.gid_mappings().is_some() {
+        return Err(PlanError::Unsupported("mounts.uidMappings"));
+    }
+    if options.flags.contains(MsFlags::MS_BIND) {
+        if !Path::new(&source).is_absolute() {
+            return Err(invalid("mounts.source", source, "is not an absolute path"));
+        }
+        // A bind mount has no filesystem to pass a word to. Left out in silence, `rro` would leave writable what was to
+        // be read only.
+        if let Some(word) = options.data.first() {
+            return Err(invalid("mounts.options", word, "is no option of a bind mount that rlab knows"));
+        }
+    }
+    if options.data().is_some_and(|data| data.len() > MAX_DATA_BYTES) {
+        return Err(invalid("mounts.options", destination.display(), "has more options than a page holds"));
+    }
+    Ok(Mount { destination, kind, source, options })
 }
 
 #[cfg(test)]

@@ -2,10 +2,10 @@
 //!
 //! Man: uts_namespaces(7), sethostname(2). Spec: hostname, domainname.
 //!
-//! Any time after the UTS namespace was made. Without that namespace the same call would rename the host: so it is made
-//! only when the namespace is new.
+//! Any time after the UTS namespace was made. Without that namespace the same call would rename the host: the plan has
+//! refused a name for that case.
 
-use super::{Outcome, Refusal};
+use super::Outcome;
 use crate::runtime::plan::Plan;
 use crate::sys;
 use crate::trace::{self, Probe};
@@ -16,11 +16,6 @@ pub fn apply(plan: &Plan) -> Outcome {
     if plan.hostname.is_none() && plan.domainname.is_none() {
         trace::skip(if own { "no_hostname" } else { "host_uts" });
         return Ok(());
-    }
-    if !own {
-        return Err(Refusal::Reason(
-            "a host name was given, but no UTS namespace: it would rename the host".to_owned(),
-        ));
     }
     trace::observe(Probe::Names, || {
         plan.hostname.as_deref().map_or(Ok(()), sys::sethostname)?;
