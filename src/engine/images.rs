@@ -45,7 +45,8 @@ pub fn obtain(store: &Store, reference: &Reference, sources: &Sources<'_>) -> Re
     let mut content = Content::default();
     let result = take_in(store, &lease, reference, sources, &mut content);
     if let Err(error) = &result {
-        let refused = matches!(error, Error::Image(error) if error.refuses_the_image());
+        // What was made here is made anew the next time.
+        let refused = content.made_here || matches!(error, Error::Image(error) if error.refuses_the_image());
         // The first error is the one that tells what happened; a rest that stays now goes with the next image removed.
         let _next_time = lease.withdraw(&content, refused, &in_use(sources.home));
     }
@@ -67,7 +68,7 @@ fn take_in(
                 trace::note("built_in", || json!({"image": reference.familiar()}));
                 Ok::<_, Error>(())
             })?;
-            stand_in(store, reference, sources)
+            stand_in(store, reference, sources, content)
         }
         (Some(record), PullPolicy::Missing | PullPolicy::Never) => from_store(record),
         (None, PullPolicy::Never) => return Err(Error::NotHere(reference.familiar())),
@@ -137,7 +138,7 @@ fn from_registry(
         Err(error) if error.is_unreachable() && sources.config.classroom.fallback => {
             let Some(source) = classroom::source(reference) else { return Err(error.into()) };
             (sources.announce)(&format!("{error}; taking {} instead", source.describe()));
-            return stand_in(store, reference, sources);
+            return stand_in(store, reference, sources, content);
         }
         other => other?,
     };
@@ -166,10 +167,16 @@ fn from_registry(
 }
 
 /// A classroom image: made here, by the same store's rules, and marked with where it came from.
-fn stand_in(store: &Store, reference: &Reference, sources: &Sources<'_>) -> Result<ImageRecord, Error> {
+fn stand_in(
+    store: &Store,
+    reference: &Reference,
+    sources: &Sources<'_>,
+    content: &mut Content,
+) -> Result<ImageRecord, Error> {
+    content.made_here = true;
     let record = trace::stage(Stage::Pull, || {
         let source = classroom::source(reference).ok_or_else(|| Error::NotHere(reference.familiar()))?;
-        let record = classroom::provide(store, &sources.home.root, reference, source, sources.announce)?;
+        let record = classroom::provide(store, &sources.home.root, reference, source, sources.announce, content)?;
         for (at, layer) in record.layers.iter().enumerate() {
             trace::work(
                 "blob",

@@ -7,9 +7,11 @@ use crate::harness::Rlab;
 use crate::harness::host::{Inventory, alone};
 use crate::harness::need;
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
+use nix::sys::signal::Signal;
 use nix::sys::statvfs::statvfs;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 /// What there is too little of.
 #[derive(Clone, Copy, Debug)]
@@ -144,6 +146,43 @@ fn a_disk_that_fills_while_an_image_is_unpacked_keeps_no_half_of_it() {
         println!("{short:?}: {failed} first runs found no room, and kept no half image");
         assert!(failed > 5, "{short:?}: {failed}");
     }
+}
+
+#[test]
+fn a_kill_while_an_image_is_packed_and_unpacked_keeps_no_scraps() {
+    need!(root());
+    let _turn = alone();
+    let small = Small::new();
+    let begun = Instant::now();
+    small.rlab.run(&RUN).succeeded();
+    let (steps, whole) = (24, begun.elapsed());
+    let (mut struck, mut listed) = (0, 0);
+    for step in 1..=steps {
+        small.empty();
+        let mut running = small.rlab.start(&RUN);
+        std::thread::sleep(whole * step / steps);
+        if !running.has_ended() {
+            running.signal(Signal::SIGKILL);
+            struck += 1;
+        }
+        running.wait(whole + Duration::from_secs(60));
+        let names = small.rlab.run(&["images"]).succeeded().stdout.contains("lab");
+        listed += usize::from(names);
+        // What has its final name is whole, and saves the next run the work; what has not is gone.
+        let scraps: Vec<PathBuf> = small.files().into_iter().filter(|path| is_scrap(path)).collect();
+        assert!(scraps.is_empty(), "killed at step {step}: {scraps:#?}");
+        small.rlab.run(&RUN).succeeded();
+    }
+    println!(
+        "{struck} kills, {listed} of them after the image had its name; no scraps, and each time the next run succeeded"
+    );
+    assert!(struck > 10, "{struck}");
+}
+
+/// Whether this is something that has not got its final name.
+fn is_scrap(path: &Path) -> bool {
+    let text = path.to_string_lossy();
+    ["/ingest/", "/work/", "/containers/", ".tmp"].iter().any(|part| text.contains(part))
 }
 
 /// Whether this is more than the folders and locks of a store that is empty.

@@ -9,7 +9,7 @@ use super::error::{Error, Result};
 use super::{Assembled, debian, lab};
 use crate::image::manifest::OCI_LAYER;
 use crate::image::reference::Reference;
-use crate::image::store::{ImageRecord, LayerFile, Provenance, Store};
+use crate::image::store::{self, Content, ImageRecord, LayerFile, Provenance, Store};
 use crate::sys::flock;
 
 /// What an image can be made from on this host.
@@ -47,6 +47,7 @@ pub fn provide(
     reference: &Reference,
     source: Source,
     progress: &dyn Fn(&str),
+    content: &mut Content,
 ) -> Result<ImageRecord> {
     let workshop = Workshop::enter(root)?;
     // Asked once the lock is held: another rlab may have made the image while this one waited for it.
@@ -67,7 +68,7 @@ pub fn provide(
             (made, Provenance::Assembled { from })
         }
     };
-    import(store, reference, &assembled, provenance)
+    import(store, reference, &assembled, provenance, content)
 }
 
 fn is_current(store: &Store, record: &ImageRecord) -> Result<bool> {
@@ -78,22 +79,34 @@ fn is_current(store: &Store, record: &ImageRecord) -> Result<bool> {
     lab::is_current(&store.read_blob(&record.config)?, Path::new(lab::OWN_BINARY))
 }
 
-fn import(store: &Store, reference: &Reference, made: &Assembled, provenance: Provenance) -> Result<ImageRecord> {
+fn import(
+    store: &Store,
+    reference: &Reference,
+    made: &Assembled,
+    provenance: Provenance,
+    content: &mut Content,
+) -> Result<ImageRecord> {
     let mut layers = Vec::new();
     for layer in &made.layers {
         let file = File::open(&layer.path).map_err(|source| Error::Read { path: layer.path.clone(), source })?;
         layers.push(LayerFile { stream: Box::new(file), media_type: OCI_LAYER.to_owned() });
     }
-    Ok(store.import(reference, &made.config_json, layers, provenance)?)
+    Ok(store.import(reference, &made.config_json, layers, provenance, content)?)
 }
 
 /// Takes away what an rlab that was killed while it made an image has left. Where one is at work, it is left alone.
 pub fn sweep(root: &Path) {
     let dir = root.join("classroom");
     let Ok(lock) = File::open(dir.join("lock")) else { return };
-    if dir.join("work").exists() && flock::try_lock(&lock, flock::Mode::Exclusive).unwrap_or(false) {
+    let imports = store::imports(root);
+    if (dir.join("work").exists() || !imports.is_empty())
+        && flock::try_lock(&lock, flock::Mode::Exclusive).unwrap_or(false)
+    {
         // Should it fail, whoever makes the next image tries again, and says so.
         let _ = fs::remove_dir_all(dir.join("work"));
+        for half in imports {
+            let _ = fs::remove_file(half);
+        }
     }
 }
 
@@ -154,8 +167,11 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let store = Store::open(root.path()).unwrap();
         let told = std::cell::Cell::new(0);
-        let pack =
-            || provide(&store, root.path(), &reference("lab"), Source::BuiltIn, &|_| told.set(told.get() + 1)).unwrap();
+        let pack = || {
+            let tell = |_: &str| told.set(told.get() + 1);
+            let mut content = Content::default();
+            provide(&store, root.path(), &reference("lab"), Source::BuiltIn, &tell, &mut content).unwrap()
+        };
         let (first, second) = (pack(), pack());
         assert_eq!((&first, told.get()), (&second, 1));
         assert_eq!((first.provenance, first.layers.len()), (Provenance::BuiltIn, 2));

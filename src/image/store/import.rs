@@ -5,17 +5,20 @@
 use std::fs::{self, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
 use super::record::{ImageRecord, LayerRecord, Provenance};
-use super::{Error, Lease, Store};
+use super::{Content, Error, Lease, Store};
 use crate::image::config::ImageConfig;
 use crate::image::digest::{Algorithm, Hasher};
 use crate::image::manifest::{OCI_CONFIG, OCI_MANIFEST};
 use crate::image::reference::Reference;
 use crate::image::{now, unpack};
+
+/// How the name of a layer begins that is not yet whole.
+const HALF: &str = "import-";
 
 /// A layer to take in.
 pub struct LayerFile {
@@ -27,23 +30,26 @@ pub struct LayerFile {
 
 impl Store {
     /// Stores layers and configuration, writes a manifest for them and gives it a name. The layers are read once, lowest
-    /// first. The config's `rootfs.diff_ids` may be left out; if they are there, they must be right.
+    /// first. The config's `rootfs.diff_ids` may be left out; if they are there, they must be right. `content` gets what is
+    /// in the store by now, to be withdrawn should the import fail.
     pub fn import(
         &self,
         reference: &Reference,
         config: &[u8],
         layers: Vec<LayerFile>,
         provenance: Provenance,
+        content: &mut Content,
     ) -> Result<ImageRecord, Error> {
         let lease = self.lease()?;
         let mut taken = Vec::new();
         for (at, layer) in layers.into_iter().enumerate() {
-            taken.push(lease.take_layer(layer, at + 1)?);
+            taken.push(lease.take_layer(layer, at + 1, content)?);
         }
         let config = complete_config(config, &taken)?;
         let parsed = ImageConfig::parse(&config)
             .map_err(|problem| Error::BadConfig { digest: crate::image::digest::Digest::sha256(&config), problem })?;
         let config_digest = lease.put_blob(&config)?;
+        content.blobs.push(config_digest.clone());
         let descriptor = |layer: &LayerRecord| json!({"mediaType": layer.media_type, "digest": layer.digest, "size": layer.size_bytes});
         let manifest = json!({
             "schemaVersion": 2,
@@ -51,10 +57,12 @@ impl Store {
             "config": {"mediaType": OCI_CONFIG, "digest": config_digest, "size": config.len()},
             "layers": taken.iter().map(descriptor).collect::<Vec<_>>(),
         });
+        let manifest = lease.put_blob(manifest.to_string().as_bytes())?;
+        content.blobs.push(manifest.clone());
         let record = ImageRecord {
             reference: reference.clone(),
             index: None,
-            manifest: lease.put_blob(manifest.to_string().as_bytes())?,
+            manifest,
             config: config_digest,
             platform: parsed.platform(),
             layers: taken,
@@ -67,14 +75,20 @@ impl Store {
 }
 
 impl Lease {
-    fn take_layer(&self, layer: LayerFile, number: usize) -> Result<LayerRecord, Error> {
-        let temporary = self.directory.join("ingest").join(format!("import-{}-{number}", std::process::id()));
-        self.copy_layer(layer, number, &temporary).inspect_err(|_half| {
+    fn take_layer(&self, layer: LayerFile, number: usize, content: &mut Content) -> Result<LayerRecord, Error> {
+        let temporary = self.directory.join("ingest").join(format!("{HALF}{}-{number}", std::process::id()));
+        self.copy_layer(layer, number, &temporary, content).inspect_err(|_half| {
             let _never_made = fs::remove_file(&temporary);
         })
     }
 
-    fn copy_layer(&self, mut layer: LayerFile, number: usize, temporary: &Path) -> Result<LayerRecord, Error> {
+    fn copy_layer(
+        &self,
+        mut layer: LayerFile,
+        number: usize,
+        temporary: &Path,
+        content: &mut Content,
+    ) -> Result<LayerRecord, Error> {
         let failed = |source: io::Error| Error::io(temporary, source);
         let mut file =
             OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(temporary).map_err(failed)?;
@@ -92,10 +106,18 @@ impl Lease {
         }
         let digest = hasher.finish();
         fs::rename(temporary, self.blob_path(&digest)).map_err(failed)?;
+        content.blobs.push(digest.clone());
         let blob = self.open_blob(&digest)?;
         let (diff_id, _) = unpack::diff_id(&blob).map_err(|source| Error::ImportLayer { number, source })?;
         Ok(LayerRecord { digest, media_type: layer.media_type, size_bytes, diff_id })
     }
+}
+
+/// Layers that are being imported into the store of `root`, or were when rlab was killed.
+pub fn imports(root: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(root.join("image/ingest")).into_iter().flatten().flatten();
+    let half = entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(HALF));
+    half.map(|entry| entry.path()).collect()
 }
 
 /// Puts the diffIDs into a configuration that leaves them out.

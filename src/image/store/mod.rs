@@ -27,7 +27,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 pub use error::Error;
-pub use import::LayerFile;
+pub use import::{LayerFile, imports};
 pub use inspect::HistoryRow;
 pub use record::{ImageRecord, ImageSummary, LayerRecord, Provenance};
 pub use remove::{InUse, Removed};

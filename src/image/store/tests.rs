@@ -32,7 +32,15 @@ fn import(store: &Store, name: &str, layers: &[&str]) -> ImageRecord {
         media_type: "application/vnd.oci.image.layer.v1.tar".into(),
     };
     let reference: Reference = name.parse().unwrap();
-    store.import(&reference, config.as_bytes(), layers.iter().map(layer).collect(), Provenance::BuiltIn).unwrap()
+    store
+        .import(
+            &reference,
+            config.as_bytes(),
+            layers.iter().map(layer).collect(),
+            Provenance::BuiltIn,
+            &mut Content::default(),
+        )
+        .unwrap()
 }
 
 #[test]
@@ -68,7 +76,13 @@ fn a_config_that_promises_other_layers_is_refused() {
     let other = Digest::sha256(b"other");
     let config = format!(r#"{{"os":"linux","rootfs":{{"diff_ids":["{other}"]}}}}"#);
     let layer = LayerFile { stream: Box::new(io::Cursor::new(tar("a"))), media_type: "x".into() };
-    let result = store.import(&"a".parse().unwrap(), config.as_bytes(), vec![layer], Provenance::BuiltIn);
+    let result = store.import(
+        &"a".parse().unwrap(),
+        config.as_bytes(),
+        vec![layer],
+        Provenance::BuiltIn,
+        &mut Content::default(),
+    );
     assert!(matches!(result, Err(Error::ImportMismatch { config: 1, given: 1 })));
 }
 

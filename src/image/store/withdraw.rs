@@ -20,6 +20,8 @@ pub struct Content {
     pub blobs: Vec<Digest>,
     /// The layers, unpacked.
     pub diff_ids: Vec<Digest>,
+    /// Whether it was made on this machine, and nothing of it is worth keeping for another attempt.
+    pub made_here: bool,
 }
 
 impl Content {
@@ -27,7 +29,7 @@ impl Content {
     pub fn of(resolved: &Resolved) -> Self {
         let documents = resolved.index.iter().chain([&resolved.manifest]).map(|document| &document.descriptor.digest);
         let content = std::iter::once(&resolved.config).chain(&resolved.layers).map(|blob| &blob.digest);
-        Self { blobs: documents.chain(content).cloned().collect(), diff_ids: Vec::new() }
+        Self { blobs: documents.chain(content).cloned().collect(), diff_ids: Vec::new(), made_here: false }
     }
 }
 

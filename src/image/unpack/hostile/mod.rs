@@ -91,6 +91,7 @@ impl Place {
             Ok(reports) => Ok(reports.last().unwrap().path.clone()),
             Err(error) => {
                 let content = Content {
+                    made_here: false,
                     blobs: record.layers.iter().map(|layer| layer.digest.clone()).collect(),
                     diff_ids: record.layers.iter().map(|layer| layer.diff_id.clone()).collect(),
                 };
