@@ -3,80 +3,28 @@
 /// The kernel's error numbers.
 pub use nix::errno::Errno;
 
+macro_rules! known {
+    ($($name:ident)*) => { &[$((Errno::$name, stringify!($name))),*] };
+}
+
+/// The errors that calls of ours can meet by their man pages. nix has their names, too, but only behind Debug.
+static KNOWN: &[(Errno, &str)] = known! {
+    EPERM ENOENT ESRCH EINTR EIO ENXIO E2BIG ENOEXEC EBADF ECHILD EAGAIN ENOMEM EACCES EFAULT
+    ENOTBLK EBUSY EEXIST EXDEV ENODEV ENOTDIR EISDIR EINVAL ENFILE EMFILE ENOTTY ETXTBSY EFBIG
+    ENOSPC ESPIPE EROFS EMLINK EPIPE EDOM ERANGE ENAMETOOLONG ENOSYS ENOTEMPTY ELOOP ENODATA
+    EOVERFLOW EOPNOTSUPP ENOBUFS EADDRINUSE EADDRNOTAVAIL EALREADY EINPROGRESS ECONNRESET
+    EHOSTUNREACH EMSGSIZE ENOTSOCK EPROTO EDEADLK ENOLCK ENETUNREACH ECONNREFUSED ETIMEDOUT ESTALE
+    EDQUOT EUSERS EAFNOSUPPORT EPROTONOSUPPORT ELIBBAD
+};
+
 /// `EPERM` for 1, and so on. A number without a name is `EUNKNOWN`.
 pub fn errno_name(errno: i32) -> &'static str {
-    // The names are static inside nix, but only reachable through Debug; the ones below are those that calls of ours
-    // can meet by their man pages.
-    match Errno::from_raw(errno) {
-        Errno::EPERM => "EPERM",
-        Errno::ENOENT => "ENOENT",
-        Errno::ESRCH => "ESRCH",
-        Errno::EINTR => "EINTR",
-        Errno::EIO => "EIO",
-        Errno::ENXIO => "ENXIO",
-        Errno::E2BIG => "E2BIG",
-        Errno::ENOEXEC => "ENOEXEC",
-        Errno::EBADF => "EBADF",
-        Errno::ECHILD => "ECHILD",
-        Errno::EAGAIN => "EAGAIN",
-        Errno::ENOMEM => "ENOMEM",
-        Errno::EACCES => "EACCES",
-        Errno::EFAULT => "EFAULT",
-        Errno::ENOTBLK => "ENOTBLK",
-        Errno::EBUSY => "EBUSY",
-        Errno::EEXIST => "EEXIST",
-        Errno::EXDEV => "EXDEV",
-        Errno::ENODEV => "ENODEV",
-        Errno::ENOTDIR => "ENOTDIR",
-        Errno::EISDIR => "EISDIR",
-        Errno::EINVAL => "EINVAL",
-        Errno::ENFILE => "ENFILE",
-        Errno::EMFILE => "EMFILE",
-        Errno::ENOTTY => "ENOTTY",
-        Errno::ETXTBSY => "ETXTBSY",
-        Errno::EFBIG => "EFBIG",
-        Errno::ENOSPC => "ENOSPC",
-        Errno::ESPIPE => "ESPIPE",
-        Errno::EROFS => "EROFS",
-        Errno::EMLINK => "EMLINK",
-        Errno::EPIPE => "EPIPE",
-        Errno::EDOM => "EDOM",
-        Errno::ERANGE => "ERANGE",
-        Errno::ENAMETOOLONG => "ENAMETOOLONG",
-        Errno::ENOSYS => "ENOSYS",
-        Errno::ENOTEMPTY => "ENOTEMPTY",
-        Errno::ELOOP => "ELOOP",
-        Errno::ENODATA => "ENODATA",
-        Errno::EOVERFLOW => "EOVERFLOW",
-        Errno::EOPNOTSUPP => "EOPNOTSUPP",
-        Errno::ENOBUFS => "ENOBUFS",
-        Errno::EADDRINUSE => "EADDRINUSE",
-        Errno::EADDRNOTAVAIL => "EADDRNOTAVAIL",
-        Errno::EALREADY => "EALREADY",
-        Errno::EINPROGRESS => "EINPROGRESS",
-        Errno::ECONNRESET => "ECONNRESET",
-        Errno::EHOSTUNREACH => "EHOSTUNREACH",
-        Errno::EMSGSIZE => "EMSGSIZE",
-        Errno::ENOTSOCK => "ENOTSOCK",
-        Errno::EPROTO => "EPROTO",
-        Errno::EDEADLK => "EDEADLK",
-        Errno::ENOLCK => "ENOLCK",
-        Errno::ENETUNREACH => "ENETUNREACH",
-        Errno::ECONNREFUSED => "ECONNREFUSED",
-        Errno::ETIMEDOUT => "ETIMEDOUT",
-        Errno::ESTALE => "ESTALE",
-        Errno::EDQUOT => "EDQUOT",
-        Errno::EUSERS => "EUSERS",
-        Errno::EAFNOSUPPORT => "EAFNOSUPPORT",
-        Errno::EPROTONOSUPPORT => "EPROTONOSUPPORT",
-        Errno::ELIBBAD => "ELIBBAD",
-        _ => "EUNKNOWN",
-    }
+    KNOWN.iter().find(|(known, _)| *known as i32 == errno).map_or("EUNKNOWN", |(_, name)| name)
 }
 
 /// 1 for `EPERM`, and so on.
 pub fn errno_number(name: &str) -> Option<i32> {
-    (1..=133).find(|errno| errno_name(*errno) == name && name != "EUNKNOWN")
+    KNOWN.iter().find(|(_, known)| *known == name).map(|(errno, _)| *errno as i32)
 }
 
 /// The error in words, as errno(3) has them.
