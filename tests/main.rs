@@ -8,6 +8,7 @@
 )]
 
 mod classroom;
+mod escapes;
 mod explain;
 mod harness;
 mod house;
