@@ -1,7 +1,8 @@
 //! Where attacks are tried: an rlab, the attacker's program, and a file that stands for the host's.
 
 use crate::harness::lab::Lab;
-use crate::harness::{Output, need};
+use crate::harness::Output;
+use crate::registry::{Layout, Recipe, Registry};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::ops::Deref;
@@ -93,6 +94,39 @@ impl Deref for Range {
 
     fn deref(&self) -> &Lab {
         &self.lab
+    }
+}
+
+/// Hostile images, from a registry of the test's own.
+pub struct Images {
+    registry: Registry,
+}
+
+/// [`Images`], or the end of the test, aloud, where there can be none.
+macro_rules! images {
+    () => {{
+        $crate::harness::need!(programs(
+            &["docker-registry", "skopeo", "umoci"],
+            "apt install docker-registry skopeo umoci"
+        ));
+        $crate::escapes::range::Images::new()
+    }};
+}
+pub(crate) use images;
+
+impl Images {
+    /// An empty registry.
+    pub fn new() -> Self {
+        Self { registry: Registry::start(false) }
+    }
+
+    /// An image with the attacker's program at /attack and what a script makes around it. Gives its name.
+    pub fn add(&self, range: &Range, name: &str, script: &str, config: &[&str]) -> String {
+        let script = format!("cp {} attack; {script}", range.attacker().display());
+        let config = [&["--config.cmd", "/attack"], config].concat();
+        let layout = Layout::build(&Recipe { layers: &[&script], config: &config });
+        self.registry.push(&layout.path(), "latest", name);
+        format!("{}/{name}", self.registry.host)
     }
 }
 
