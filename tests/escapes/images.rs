@@ -1,15 +1,8 @@
 //! Images whose /proc, /sys, /dev and /etc are not what they seem.
 
-use super::range::{Images, Range, SECRET, images, outcomes, range};
-use crate::harness::Output;
+use super::range::{SECRET, images, outcomes, range};
 use std::collections::BTreeSet;
 use std::path::Path;
-
-/// Runs an image's own attacker.
-#[track_caller]
-fn run(range: &Range, flags: &[&str], image: &str, attempts: &[&str]) -> Output {
-    range.run(&[&["run", "--rm", "--network", "none"], flags, &[image, "/attack"], attempts].concat())
-}
 
 /// What is in a folder, by name.
 fn names(folder: &Path) -> BTreeSet<String> {
@@ -47,7 +40,7 @@ fn a_link_in_an_image_leads_nowhere_but_into_the_image() {
             let image = images.add(&range, &format!("link-{number}-{kind}"), &script, &["--config.workingdir", "/work"]);
             // A terminal as well: for it more is opened and mounted.
             for flags in [&[][..], &["-t"]] {
-                let output = run(&range, flags, &image, &["descriptors"]);
+                let output = images.attack(flags, &image, &["descriptors"]);
                 assert_eq!(output.status.code(), Some(code), "{place} {flags:?}\n{output}");
             }
         }
@@ -68,7 +61,7 @@ fn what_covers_the_masked_files_is_no_file_of_the_images() {
     ] {
         let image = images.add(&range, name, script, &[]);
         for flags in [&[][..], &["-t"]] {
-            let output = run(&range, flags, &image, &["look,/proc/keys", "look,/dev/null"]).succeeded();
+            let output = images.attack(flags, &image, &["look,/proc/keys", "look,/dev/null"]).succeeded();
             let came = outcomes(&output);
             assert!(came.values().all(|outcome| outcome == "empty"), "{came:?}");
         }
@@ -83,9 +76,9 @@ fn a_link_to_nothing_is_filled_inside_the_image() {
         ln -s loop etc/hosts; ln -s hosts etc/loop";
     let image = images.add(&range, "dangling", &script.replace("ln -s loop etc/hosts; ln -s hosts etc/loop", ""), &[]);
     let volume = format!("{}:/var/run/here/marker", range.marker().display());
-    let output = run(&range, &["-v", &volume], &image, &["look,/etc/resolv.conf", "look,/run/here/marker"]).succeeded();
+    let output = images.attack(&["-v", &volume], &image, &["look,/etc/resolv.conf", "look,/run/here/marker"]).succeeded();
     assert!(outcomes(&output).values().all(|outcome| outcome == "ok"), "{output}");
     // Links that lead in circles end.
     let image = images.add(&range, "circle", script, &[]);
-    run(&range, &[], &image, &["descriptors"]).ended_with(125);
+    images.attack(&[], &image, &["descriptors"]).ended_with(125);
 }

@@ -1,7 +1,7 @@
 //! Where attacks are tried: an rlab, the attacker's program, and a file that stands for the host's.
 
 use crate::harness::lab::Lab;
-use crate::harness::Output;
+use crate::harness::{Output, Rlab};
 use crate::registry::{Layout, Recipe, Registry};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -97,9 +97,10 @@ impl Deref for Range {
     }
 }
 
-/// Hostile images, from a registry of the test's own.
+/// Hostile images, from a registry of the test's own, and an rlab that gets them: that of the other tests stays without.
 pub struct Images {
     registry: Registry,
+    rlab: Rlab,
 }
 
 /// [`Images`], or the end of the test, aloud, where there can be none.
@@ -117,7 +118,7 @@ pub(crate) use images;
 impl Images {
     /// An empty registry.
     pub fn new() -> Self {
-        Self { registry: Registry::start(false) }
+        Self { registry: Registry::start(false), rlab: Rlab::new() }
     }
 
     /// An image with the attacker's program at /attack and what a script makes around it. Gives its name.
@@ -127,6 +128,18 @@ impl Images {
         let layout = Layout::build(&Recipe { layers: &[&script], config: &config });
         self.registry.push(&layout.path(), "latest", name);
         format!("{}/{name}", self.registry.host)
+    }
+
+    /// Runs a program of an image, without a network.
+    #[track_caller]
+    pub fn run(&self, flags: &[&str], image: &str, command: &[&str]) -> Output {
+        self.rlab.run(&[&["run", "--rm", "--network", "none"], flags, &[image], command].concat())
+    }
+
+    /// Runs an image's own attacker.
+    #[track_caller]
+    pub fn attack(&self, flags: &[&str], image: &str, attempts: &[&str]) -> Output {
+        self.run(flags, image, &[&["/attack"], attempts].concat())
     }
 }
 
@@ -139,14 +152,23 @@ pub fn outcomes(output: &Output) -> BTreeMap<String, String> {
         .collect()
 }
 
-/// Compiles files of the attacker's folder.
+/// A library that writes a file when it is loaded.
+pub fn compile_library() -> Vec<u8> {
+    build(&["library"], &["-shared", "-fPIC", "-nostdlib"])
+}
+
+/// Compiles a program of files of the attacker's folder.
 pub fn compile(stems: &[&str], flags: &[&str]) -> Vec<u8> {
+    build(stems, &[&["-static"], flags].concat())
+}
+
+fn build(stems: &[&str], flags: &[&str]) -> Vec<u8> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/escapes/attacker");
     let built = tempfile::tempdir().unwrap();
     let program = built.path().join("program");
     let files = stems.iter().map(|stem| folder.join(format!("{stem}.c")));
     let mut cc = Command::new("cc");
-    cc.args(["-static", "-O1", "-Wall", "-Wextra", "-Werror", "-o"]).arg(&program).args(files).args(flags);
+    cc.args(["-O1", "-Wall", "-Wextra", "-Werror", "-o"]).arg(&program).args(files).args(flags);
     crate::registry::run(&mut cc);
     std::fs::read(program).unwrap()
 }

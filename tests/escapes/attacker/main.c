@@ -81,8 +81,12 @@ int main(int count, char **values)
 {
     setvbuf(stdout, NULL, _IOLBF, 0);
     if (count == 2 && !strcmp(values[1], "ids")) {
-        /* What a setuid program is run as. */
-        printf("%d\n", (int)geteuid());
+        /* Who a setuid program is run as, and with which capabilities. */
+        char line[128];
+        FILE *file = fopen("/proc/self/status", "r");
+        while (file && fgets(line, sizeof line, file))
+            if (!strncmp(line, "CapEff:", 7))
+                printf("%d with %llx\n", (int)geteuid(), strtoull(line + 7, NULL, 16));
         return 0;
     }
     for (int i = 1; i < count; i++)
