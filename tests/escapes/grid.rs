@@ -17,6 +17,7 @@ use Layer::{
 };
 
 /// One attempt. Outcomes are what the attacker prints; where kernels differ, several with `|` between.
+#[derive(Clone)]
 struct Row {
     attempt: String,
     /// Each layer that blocks it, and what the attempt meets when this layer alone is left.
@@ -32,9 +33,8 @@ fn row(attempt: impl Into<String>, by: &[(Layer, &'static str)], through: &'stat
 /// Calls that the default filter refuses, and the capability that most of them take as well.
 fn calls() -> Vec<Row> {
     const ADMIN: Layer = Capability("SYS_ADMIN");
-    let both = |attempt: &str, capability: Layer, through| {
-        row(attempt, &[(Seccomp, "EPERM"), (capability, "EPERM")], through)
-    };
+    let both =
+        |attempt: &str, capability: Layer, through| row(attempt, &[(Seccomp, "EPERM"), (capability, "EPERM")], through);
     let filtered = |attempt: &str, through| row(attempt, &[(Seccomp, "EPERM")], through);
     let mut rows = vec![
         filtered("unshare-user", "ok"),
@@ -250,10 +250,18 @@ fn groups() -> Vec<Row> {
     let mounted = std::fs::read_to_string("/proc/self/mountinfo").unwrap();
     let mut rows = vec![];
     if mounted.contains(" - cgroup ") {
-        let by = [(Seccomp, "EPERM at mount"), (Capability("SYS_ADMIN"), "EPERM at mount"), (CgroupNamespace, "ENOENT at open")];
+        let by = [
+            (Seccomp, "EPERM at mount"),
+            (Capability("SYS_ADMIN"), "EPERM at mount"),
+            (CgroupNamespace, "ENOENT at open"),
+        ];
         rows.push(row("release-agent,devices", &by, "ok"));
     }
-    let inside = if mounted.contains(" /sys/fs/cgroup/pids ") { "/sys/fs/cgroup/pids/pids.max" } else { "/sys/fs/cgroup/pids.max" };
+    let inside = if mounted.contains(" /sys/fs/cgroup/pids ") {
+        "/sys/fs/cgroup/pids/pids.max"
+    } else {
+        "/sys/fs/cgroup/pids.max"
+    };
     rows.push(row(format!("write,{inside}"), &[(ReadOnlyMount, "EROFS")], "ok"));
     rows
 }
@@ -271,15 +279,17 @@ fn runs(row: &Row) -> Vec<(Removed, &'static str)> {
     runs
 }
 
+/// The whole table.
+fn table(host: &Host) -> Vec<Row> {
+    let rows = [calls(), settings(), covered(), mounts(), devices(), groups()];
+    rows.into_iter().flatten().chain(host.rows.iter().cloned()).collect()
+}
+
 #[test]
 fn each_way_out_is_blocked_by_the_layer_that_is_named() {
     let range = range!();
     let host = Host::new(&range);
-    let (calls, settings, covered, mounts, devices, groups) =
-        (calls(), settings(), covered(), mounts(), devices(), groups());
-    let tables = [&calls, &settings, &covered, &mounts, &devices, &groups, &host.rows];
-    let rows: Vec<&Row> = tables.into_iter().flatten().collect();
-
+    let rows = table(&host);
     let mut wanted: BTreeMap<Vec<String>, Vec<(&Row, &str)>> = BTreeMap::new();
     for row in &rows {
         for (removed, outcome) in runs(row) {
@@ -309,7 +319,7 @@ fn each_way_out_is_blocked_by_the_layer_that_is_named() {
 }
 
 /// The table, past the test runner's capture.
-fn tell(rows: &[&Row], containers: usize, outcomes: usize) {
+fn tell(rows: &[Row], containers: usize, outcomes: usize) {
     let mut text = String::new();
     let mut counts: BTreeMap<String, usize> = BTreeMap::new();
     for row in rows {
@@ -321,6 +331,26 @@ fn tell(rows: &[&Row], containers: usize, outcomes: usize) {
         }
     }
     let by: Vec<String> = counts.iter().map(|(name, count)| format!("{name} {count}")).collect();
-    let _ = writeln!(text, "{} attempts, {outcomes} outcomes in {containers} containers; blocked by {}", rows.len(), by.join(", "));
+    let _ = writeln!(
+        text,
+        "{} attempts, {outcomes} outcomes in {containers} containers; blocked by {}",
+        rows.len(),
+        by.join(", ")
+    );
     let _nobody_reads = std::io::stderr().write_all(text.as_bytes());
+}
+
+/// The same attempts under runc, by the same config.json: who knows Docker's walls knows these.
+#[test]
+fn runc_blocks_the_same_with_the_same_answers() {
+    crate::harness::need!(programs(&["runc"], "apt install runc"));
+    let range = range!();
+    let host = Host::new(&range);
+    let attempts: Vec<String> = table(&host).into_iter().map(|row| row.attempt).collect();
+    let attempts: Vec<&str> = attempts.iter().map(String::as_str).collect();
+    let ours = range.attack(&[], &attempts);
+    let theirs = range.attack_under_runc(&attempts);
+    let differ: Vec<_> = attempts.iter().filter(|attempt| ours[**attempt] != theirs[**attempt]).collect();
+    let told: Vec<_> = differ.iter().map(|at| format!("{at}: {} here, {} there", ours[**at], theirs[**at])).collect();
+    assert!(told.is_empty(), "{} of {} answers differ:\n{}", told.len(), attempts.len(), told.join("\n"));
 }

@@ -37,7 +37,8 @@ fn a_link_in_an_image_leads_nowhere_but_into_the_image() {
         for (kind, start) in [("absolute", "/"), ("climbing", climb.as_str())] {
             let target = format!("{start}{}{more}", victim.display().to_string().trim_start_matches('/'));
             let script = format!("mkdir -p $(dirname {place}); rm -rf {place}; ln -s {target} {place}");
-            let image = images.add(&range, &format!("link-{number}-{kind}"), &script, &["--config.workingdir", "/work"]);
+            let image =
+                images.add(&range, &format!("link-{number}-{kind}"), &script, &["--config.workingdir", "/work"]);
             // A terminal as well: for it more is opened and mounted.
             for flags in [&[][..], &["-t"]] {
                 let output = images.attack(flags, &image, &["descriptors"]);
@@ -76,7 +77,8 @@ fn a_link_to_nothing_is_filled_inside_the_image() {
         ln -s loop etc/hosts; ln -s hosts etc/loop";
     let image = images.add(&range, "dangling", &script.replace("ln -s loop etc/hosts; ln -s hosts etc/loop", ""), &[]);
     let volume = format!("{}:/var/run/here/marker", range.marker().display());
-    let output = images.attack(&["-v", &volume], &image, &["look,/etc/resolv.conf", "look,/run/here/marker"]).succeeded();
+    let output =
+        images.attack(&["-v", &volume], &image, &["look,/etc/resolv.conf", "look,/run/here/marker"]).succeeded();
     assert!(outcomes(&output).values().all(|outcome| outcome == "ok"), "{output}");
     // Links that lead in circles end.
     let image = images.add(&range, "circle", script, &[]);

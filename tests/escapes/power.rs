@@ -50,7 +50,7 @@ fn nothing_is_inherited() {
 fn with_the_hosts_processes_in_sight_they_can_not_be_entered() {
     let range = range!();
     let own = std::process::id();
-    let mut attempts = ["root", "cwd", "fd", "environ"].map(|file| format!("look,/proc/{own}/{file}")).to_vec();
+    let mut attempts = ["root", "cwd", "fd/0", "environ"].map(|file| format!("look,/proc/{own}/{file}")).to_vec();
     attempts.extend([format!("ptrace,{own}"), format!("vm-read,{own}"), "look,/proc/1/root".to_owned()]);
     let attempts: Vec<&str> = attempts.iter().map(String::as_str).collect();
     for flags in [&["--pid", "host"][..], &["--pid", "host", "-u", "1000"]] {

@@ -1,15 +1,16 @@
 //! Where attacks are tried: an rlab, the attacker's program, and a file that stands for the host's.
 
 use crate::harness::lab::Lab;
-use crate::harness::{Output, Rlab};
+use crate::harness::{Output, Rlab, Running};
 use crate::registry::{Layout, Recipe, Registry};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::ops::Deref;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::OnceLock;
+use std::time::Duration;
 use tempfile::TempDir;
 
 /// What the host's file says.
@@ -82,6 +83,28 @@ impl Range {
         self.attack(flags, &[attempt]).remove(attempt).unwrap_or_default()
     }
 
+    /// The same in a container that runc makes of rlab's own config.json, in the tree of an rlab that is running.
+    #[track_caller]
+    pub fn attack_under_runc(&self, attempts: &[&str]) -> BTreeMap<String, String> {
+        let volume = format!("{}:/attack:ro", self.attacker().display());
+        let flags = ["-v", &volume];
+        let running = self.start(&Lab::arguments(&flags, &["sh", "-c", "echo up; sleep 1000"]));
+        running.wait_for_stdout("up", Duration::from_secs(60));
+        let bundle = self.place().join("bundle");
+        let config = find_config(&self.root()).expect("a running container has a bundle");
+        let mut config: Value = serde_json::from_slice(&std::fs::read(config).unwrap()).unwrap();
+        config["process"]["args"] = [&["/attack"], attempts].concat().into();
+        config["linux"]["cgroupsPath"] = format!("/rlab-escapes-{}", std::process::id()).into();
+        std::fs::create_dir(&bundle).unwrap();
+        std::fs::write(bundle.join("config.json"), config.to_string()).unwrap();
+        let mut runc = Command::new("runc");
+        runc.arg("--root").arg(self.place().join("runc")).args(["run", "--bundle"]).arg(&bundle).arg("escapes");
+        let output = Running::start(runc.stdin(Stdio::null())).wait(Duration::from_secs(60)).succeeded();
+        running.signal(nix::sys::signal::Signal::SIGTERM);
+        running.wait(Duration::from_secs(60));
+        outcomes(&output)
+    }
+
     /// The marker is as it was, and nothing was put beside it.
     #[track_caller]
     pub fn assert_marker_untouched(&self) {
@@ -147,9 +170,20 @@ impl Images {
 #[track_caller]
 pub fn outcomes(output: &Output) -> BTreeMap<String, String> {
     let lines = output.stdout.lines().map(|line| line.trim_end());
-    lines.map(|line| line.rsplit_once(": ").map(|(attempt, outcome)| (attempt.to_owned(), outcome.to_owned())))
+    lines
+        .map(|line| line.rsplit_once(": ").map(|(attempt, outcome)| (attempt.to_owned(), outcome.to_owned())))
         .map(|read| read.unwrap_or_else(|| panic!("not what an attacker prints\n{output}")))
         .collect()
+}
+
+/// The config.json of the one container that runs below a folder.
+fn find_config(folder: &Path) -> Option<PathBuf> {
+    std::fs::read_dir(folder).ok()?.flatten().map(|entry| entry.path()).find_map(|path| match path.file_name() {
+        Some(name) if name == "config.json" => Some(path),
+        Some(name) if name == "rootfs" || name == "image" => None,
+        _ if path.is_dir() => find_config(&path),
+        _ => None,
+    })
 }
 
 /// A library that writes a file when it is loaded.
