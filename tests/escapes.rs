@@ -7,10 +7,12 @@
 
 mod accounts;
 mod grid;
+mod host;
 mod images;
 mod layer;
 mod power;
 mod range;
+mod rows;
 mod runtime;
 mod streams;
 mod volumes;

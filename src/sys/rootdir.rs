@@ -72,16 +72,14 @@ impl Place {
         stat(outside).is_ok_and(|wanted| found == Ok((wanted.st_dev, wanted.st_ino)))
     }
 
-    /// Opens it for reading and writing: what the descriptor already names, not what is at the path by now.
+    /// Opens it for reading and writing: what the descriptor already names, not what is at the path by now. Not told: it
+    /// changes nothing.
     pub fn open(&self) -> Result<OwnedFd> {
-        let call = || {
-            Call::new("openat")
-                .arg("dirfd", "AT_FDCWD")
-                .arg("pathname", self.inside.as_str())
-                .arg("flags", "O_RDWR|O_NOCTTY|O_CLOEXEC")
-        };
         let flags = OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
-        traced(call, || open(&self.proc_path(), flags, Mode::empty()))
+        open(&self.proc_path(), flags, Mode::empty()).map_err(|errno| {
+            let call = Call::new("openat").arg("dirfd", "AT_FDCWD").arg("pathname", self.inside.as_str());
+            Error::new(call.arg("flags", "O_RDWR|O_NOCTTY|O_CLOEXEC"), errno as i32)
+        })
     }
 
     /// The flags of the mount it lies on that a remount would take off if they were not given again, see statvfs(3).
