@@ -87,7 +87,9 @@ fn runc_blocks_the_same_with_the_same_answers() {
     crate::harness::need!(programs(&["runc"], "apt install runc"));
     let range = range!();
     let host = Host::new(&range);
-    let attempts: Vec<String> = table(&host).into_iter().map(|row| row.attempt).collect();
+    // runc let every container have tun until version 1.2.
+    let attempts = table(&host).into_iter().map(|row| row.attempt).filter(|attempt| !attempt.ends_with(",tun"));
+    let attempts: Vec<String> = attempts.collect();
     let attempts: Vec<&str> = attempts.iter().map(String::as_str).collect();
     let ours = range.attack(&[], &attempts);
     let theirs = range.attack_under_runc(&attempts);

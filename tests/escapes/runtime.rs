@@ -27,6 +27,7 @@ fn rlabs_own_file_is_out_of_reach_of_the_image_that_it_runs() {
     if !cfg!(target_arch = "x86_64") {
         return crate::skip::aloud("the hostile loader is written for x86-64");
     }
+    crate::harness::need!(programs(&["readelf"], "apt install binutils"));
     let (range, images) = (range!(), images!());
     let hostile = range.place().join("loader");
     let program =
