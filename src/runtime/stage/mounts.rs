@@ -6,10 +6,10 @@
 //! shared (systemd makes it so), every mount below would appear on the host as well, and stay there.
 
 use super::{Outcome, Refusal};
-use crate::runtime::cgroup_view;
 use crate::runtime::plan::{Mount, Plan};
+use crate::runtime::{cgroup_view, over_proc};
 use crate::sys::mount::{MsFlags, mount, mount_at};
-use crate::sys::rootdir::{PROC_SUPER_MAGIC, Place, RootDir};
+use crate::sys::rootdir::RootDir;
 use crate::sys::{self, rootdir};
 use crate::trace::{self, Probe};
 use std::path::Path;
@@ -44,7 +44,7 @@ pub fn apply(plan: &Plan) -> Outcome<RootDir> {
 fn one(tree: &RootDir, wanted: &Mount, plan: &Plan) -> Outcome {
     match wanted.kind.as_str() {
         "cgroup" => {
-            refuse_over_proc(tree, wanted, &tree.make_dir(&wanted.destination)?)?;
+            over_proc::refuse(tree, wanted, &tree.make_dir(&wanted.destination)?)?;
             cgroup_view::mount(tree, wanted, &plan.group)
         }
         _ if wanted.options.flags.contains(MsFlags::MS_BIND) => bind(tree, wanted),
@@ -57,7 +57,7 @@ fn one(tree: &RootDir, wanted: &Mount, plan: &Plan) -> Outcome {
 fn filesystem(tree: &RootDir, wanted: &Mount) -> Outcome {
     let place = tree.make_dir(&wanted.destination)?;
     refuse_link(tree, wanted)?;
-    refuse_over_proc(tree, wanted, &place)?;
+    over_proc::refuse(tree, wanted, &place)?;
     let (flags, data) = (wanted.options.flags, wanted.options.data());
     mount_at(Some(&wanted.source), &place, Some(&wanted.kind), flags, data.as_deref())?;
     propagate(tree, wanted)
@@ -73,45 +73,13 @@ fn refuse_link(tree: &RootDir, wanted: &Mount) -> Outcome {
     Ok(())
 }
 
-/// Files of /proc that may be covered by others, to show the container's limits in place of the machine's: runc's list.
-const COVERED_IN_PROC: [&str; 10] = [
-    "/proc/cpuinfo",
-    "/proc/diskstats",
-    "/proc/meminfo",
-    "/proc/stat",
-    "/proc/swaps",
-    "/proc/uptime",
-    "/proc/loadavg",
-    "/proc/slabinfo",
-    "/proc/sys/kernel/ns_last_pid",
-    "/proc/sys/crypto/fips_enabled",
-];
-
-/// Of /proc, nothing else may be covered, by whatever path it was reached. The runtime itself writes there, while it is
-/// still root on the host: with a file of the image's choice in the place of a setting or an attribute, these writes
-/// would go elsewhere (CVE-2025-52881, and CVE-2019-16884, where what was lost was the label of the process).
-fn refuse_over_proc(tree: &RootDir, wanted: &Mount, place: &Place) -> Outcome {
-    let path = place.real_path(tree).unwrap_or_else(|| wanted.destination.clone());
-    let refused = |reason: &str| Err(Refusal::Reason(format!("{} {reason}", wanted.destination.display())));
-    if path == Path::new("/proc") && wanted.kind != "proc" {
-        let proc = RootDir::open(Path::new(&wanted.source)).and_then(|source| source.resolve(Path::new("/")));
-        let is_proc = proc.is_ok_and(|source| source.is_on(PROC_SUPER_MAGIC));
-        return if is_proc { Ok(()) } else { refused("can't be covered by what is no /proc") };
-    }
-    let may = COVERED_IN_PROC.iter().any(|covered| path == Path::new(covered));
-    if place.is_on(PROC_SUPER_MAGIC) && path != Path::new("/proc") && !may {
-        return refused("lies inside of /proc, where nothing may be mounted");
-    }
-    Ok(())
-}
-
 /// A directory or file of the host's, shown at a second place. Not a copy: what is written here is written there.
 fn bind(tree: &RootDir, wanted: &Mount) -> Outcome {
     let source = Path::new(&wanted.source);
     // A bind mount needs the same kind of thing to cover: a directory for a directory, a file for anything else.
     let place =
         if source.is_dir() { tree.make_dir(&wanted.destination)? } else { tree.make_file(&wanted.destination)? };
-    refuse_over_proc(tree, wanted, &place)?;
+    over_proc::refuse(tree, wanted, &place)?;
     let how = wanted.options.flags & (MsFlags::MS_BIND | MsFlags::MS_REC);
     mount_at(Some(&wanted.source), &place, None, how, None)?;
     propagate(tree, wanted)?;
