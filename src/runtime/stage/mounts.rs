@@ -56,6 +56,8 @@ fn one(tree: &RootDir, wanted: &Mount, plan: &Plan) -> Outcome {
 /// mounted from in here: /proc shows this PID namespace, /sys this network namespace, /dev/mqueue these queues.
 fn filesystem(tree: &RootDir, wanted: &Mount) -> Outcome {
     let place = tree.make_dir(&wanted.destination)?;
+    // Both look at the place as it was found, before it is covered: afterwards what is there is what was mounted, and
+    // every look would be answered by that.
     refuse_link(tree, wanted)?;
     over_proc::refuse(tree, wanted, &place)?;
     let (flags, data) = (wanted.options.flags, wanted.options.data());

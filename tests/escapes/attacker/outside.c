@@ -138,6 +138,8 @@ static void run_as_user(const char *program)
     char text[64] = "";
     if (read(out[0], text, sizeof text - 1) < 0)
         came(-1, "read");
+    /* While it runs, nobody may write to its file, and the next attempt does. */
+    waitpid(child, NULL, 0);
     said("%s", strtok(text, "\n"));
 }
 
