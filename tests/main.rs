@@ -8,6 +8,7 @@
 )]
 
 mod classroom;
+mod escapes;
 mod explain;
 mod faults;
 mod harness;

@@ -10,7 +10,7 @@ use crate::cgroup;
 use crate::sys;
 use crate::trace::{self, Stage};
 use oci_spec::runtime::Spec;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 /// How the container's tree becomes `/`.
@@ -49,11 +49,24 @@ impl Stdio {
         pipes.filter(|_| owner != 0).try_for_each(|end| sys::fchown(end, owner, group))
     }
 
-    /// dup3(2) of each onto its number.
-    pub fn install(&self) -> sys::Result<()> {
-        let ends = (0..).zip(&self.ends);
-        ends.filter_map(|(number, end)| Some((number, end.as_ref()?)))
-            .try_for_each(|(number, end)| sys::dup3(end.as_raw_fd(), number))
+    /// What becomes the descriptor of each number.
+    fn each(&self) -> impl Iterator<Item = (i32, BorrowedFd<'_>)> {
+        let own = [sys::stdin(), sys::stdout(), sys::stderr()];
+        (0..).zip(self.ends.iter().zip(own).map(|(end, own)| end.as_ref().map_or(own, AsFd::as_fd)))
+    }
+
+    /// Whether one of them is the null device.
+    pub fn has_null(&self) -> bool {
+        self.each().any(|(_, end)| sys::is_null_device(end))
+    }
+
+    /// dup3(2) of each onto its number; of `null` in place of the host's null device.
+    pub fn install(&self, null: Option<&OwnedFd>) -> sys::Result<()> {
+        self.each().try_for_each(|(number, end)| match null.filter(|_| sys::is_null_device(end)) {
+            Some(null) => sys::dup3(null.as_raw_fd(), number),
+            None if end.as_raw_fd() == number => Ok(()),
+            None => sys::dup3(end.as_raw_fd(), number),
+        })
     }
 }
 
@@ -96,7 +109,7 @@ pub fn create(bundle: &Path, dir: &Path, options: CreateOptions) -> Result<Creat
         state.process = sys::start_ticks(pid).map(|time| (pid, time));
         state.save(dir)?;
         cgroup_stage::join(&group, pid)?;
-        sync::send(std::os::fd::AsFd::as_fd(&ours), &sync::ToInit::Go, None);
+        sync::send(ours.as_fd(), &sync::ToInit::Go, None);
         parent::expect_joined(&ours, pid)?;
         namespaces::tell(pid);
         Ok::<_, Error>((pid, pidfd))

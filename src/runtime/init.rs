@@ -10,7 +10,7 @@ use super::stage::{
 };
 use super::sync::{FromInit, ToInit, receive, send};
 use super::{EnterRoot, create::Stdio};
-use crate::sys;
+use crate::sys::{self, rootdir::RootDir};
 use crate::trace::{self, Actor, Stage};
 use std::convert::Infallible;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
@@ -50,7 +50,7 @@ fn run(plan: &Plan, inherited: &Inherited) -> Result<Infallible, Failure> {
     let tree = stage::run(Stage::Mounts, || mounts::apply(plan))?;
     stage::run(Stage::Devices, || {
         let terminal = devices::apply(plan, &tree)?;
-        take_stdio(inherited, terminal)
+        take_stdio(inherited, terminal, &tree)
     })?;
     drop(tree); // a descriptor of a directory is a way out, if it lives on into the program
     match plan.enter_root {
@@ -107,12 +107,13 @@ fn join(plan: &Plan, inherited: &Inherited) -> Result<(), Failure> {
 }
 
 /// A session of its own, and its own standard input, output and error.
-fn take_stdio(inherited: &Inherited, terminal: Option<(OwnedFd, OwnedFd)>) -> stage::Outcome {
+fn take_stdio(inherited: &Inherited, terminal: Option<(OwnedFd, OwnedFd)>, tree: &RootDir) -> stage::Outcome {
     // Ctrl-C goes to the foreground process group of a terminal. Without a session of its own, the program would be in
     // it and get the signals that are meant for rlab, which passes them on by itself.
     sys::setsid()?;
     let Some((outer, inner)) = terminal else {
-        return Ok(inherited.stdio.install()?);
+        let null = if inherited.stdio.has_null() { Some(devices::own_null(tree)?) } else { None };
+        return Ok(inherited.stdio.install(null.as_ref())?);
     };
     send(inherited.socket.as_fd(), &FromInit::Console, Some(outer.as_fd()));
     sys::set_controlling_terminal(inner.as_fd())?;

@@ -9,6 +9,7 @@ mod create;
 mod delete;
 mod error;
 mod init;
+mod over_proc;
 mod parent;
 mod plan;
 mod reaper;

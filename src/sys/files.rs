@@ -136,6 +136,14 @@ pub fn is_pipe(fd: impl AsFd) -> bool {
     found == Ok(SFlag::S_IFIFO)
 }
 
+/// Whether a descriptor is the null device, see null(4).
+pub fn is_null_device(fd: impl AsFd) -> bool {
+    nix::sys::stat::fstat(fd).is_ok_and(|found| {
+        SFlag::from_bits_truncate(found.st_mode) & SFlag::S_IFMT == SFlag::S_IFCHR
+            && found.st_rdev == nix::sys::stat::makedev(1, 3)
+    })
+}
+
 /// fchown(2).
 pub fn fchown(fd: impl AsFd, owner: u32, group: u32) -> Result<()> {
     let number = fd.as_fd().as_raw_fd();

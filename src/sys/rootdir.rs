@@ -7,13 +7,22 @@
 use super::{Error, Result, traced};
 use crate::trace::Call;
 use nix::errno::Errno;
-use nix::fcntl::{AT_FDCWD, OFlag, OpenHow, ResolveFlag, openat2};
+use nix::fcntl::{AT_FDCWD, OFlag, OpenHow, ResolveFlag, open, openat2, readlinkat};
 use nix::mount::MsFlags;
-use nix::sys::stat::{Mode, SFlag, fstat, makedev, mkdirat, mknodat};
+use nix::sys::stat::{Mode, SFlag, fstat, makedev, mkdirat, mknodat, stat};
+use nix::sys::statfs::fstatfs;
 use nix::sys::statvfs::FsFlags;
 use nix::unistd::{symlinkat, unlinkat};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::{Component, Path, PathBuf};
+
+pub use nix::sys::statfs::{FsType, PROC_SUPER_MAGIC};
+
+/// The type of the filesystem of pseudoterminals, `DEVPTS_SUPER_MAGIC` of statfs(2).
+pub const DEVPTS_SUPER_MAGIC: FsType = FsType(0x1cd1);
+
+/// As the kernel: more links than these in one path lead nowhere.
+const MAX_LINKS: usize = 40;
 
 /// The container's tree.
 pub struct RootDir {
@@ -42,6 +51,34 @@ impl Place {
         fstat(&self.fd).is_ok_and(|found| {
             SFlag::from_bits_truncate(found.st_mode) & SFlag::S_IFMT == SFlag::S_IFCHR
                 && found.st_rdev == makedev(major, minor)
+        })
+    }
+
+    /// Its path inside with every link followed, as the kernel has it now.
+    pub fn real_path(&self, tree: &RootDir) -> Option<PathBuf> {
+        let read = |fd: &OwnedFd| std::fs::read_link(format!("/proc/self/fd/{}", fd.as_raw_fd())).ok();
+        let (root, own) = (read(&tree.fd)?, read(&self.fd)?);
+        Some(Path::new("/").join(own.strip_prefix(root).ok()?))
+    }
+
+    /// Whether it lies on a filesystem of this type, by the number that statfs(2) gives.
+    pub fn is_on(&self, filesystem: FsType) -> bool {
+        fstatfs(&self.fd).is_ok_and(|found| found.filesystem_type() == filesystem)
+    }
+
+    /// Whether it is the file that a path of the host's leads to.
+    pub fn is_same_file(&self, outside: &Path) -> bool {
+        let found = fstat(&self.fd).map(|found| (found.st_dev, found.st_ino));
+        stat(outside).is_ok_and(|wanted| found == Ok((wanted.st_dev, wanted.st_ino)))
+    }
+
+    /// Opens it for reading and writing: what the descriptor already names, not what is at the path by now. Not told: it
+    /// changes nothing.
+    pub fn open(&self) -> Result<OwnedFd> {
+        let flags = OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
+        open(&self.proc_path(), flags, Mode::empty()).map_err(|errno| {
+            let call = Call::new("openat").arg("dirfd", "AT_FDCWD").arg("pathname", self.inside.as_str());
+            Error::new(call.arg("flags", "O_RDWR|O_NOCTTY|O_CLOEXEC"), errno as i32)
         })
     }
 
@@ -87,37 +124,69 @@ impl RootDir {
 
     /// Opens a directory at `path`, and makes those on the way that are missing.
     pub fn make_dir(&self, path: &Path) -> Result<Place> {
+        self.make_dir_behind(path, MAX_LINKS)
+    }
+
+    fn make_dir_behind(&self, path: &Path, links: usize) -> Result<Place> {
         if let Ok(place) = self.resolve(path) {
             return Ok(place);
         }
         let mut walked = PathBuf::from("/");
-        for component in path.components() {
-            let Component::Normal(name) = component else { continue };
-            let parent = self.resolve(&walked)?;
-            walked.push(name);
-            if self.resolve(&walked).is_err() {
-                traced(
-                    || {
-                        Call::new("mkdirat")
-                            .arg("dirfd", parent.fd.as_raw_fd())
-                            .path("pathname", &walked)
-                            .arg("mode", 0o755)
-                    },
-                    || mkdirat(&parent.fd, name, Mode::from_bits_truncate(0o755)),
-                )?;
+        let mut components = path.components();
+        while let Some(component) = components.next() {
+            match component {
+                Component::ParentDir => drop(walked.pop()),
+                Component::Normal(name) => {
+                    let parent = self.resolve(&walked)?;
+                    walked.push(name);
+                    if self.resolve(&walked).is_ok() {
+                        continue;
+                    }
+                    if let Some(target) = self.behind(&parent, &walked, links) {
+                        return self.make_dir_behind(&target.join(components.as_path()), links - 1);
+                    }
+                    self.mkdir(&parent, &walked)?;
+                }
+                _ => {}
             }
         }
-        self.resolve(path)
+        self.resolve(&walked)
     }
 
     /// Opens a plain file at `path`, and makes an empty one when there is none: something to mount on.
     pub fn make_file(&self, path: &Path) -> Result<Place> {
+        self.make_file_behind(path, MAX_LINKS)
+    }
+
+    fn make_file_behind(&self, path: &Path, links: usize) -> Result<Place> {
         if let Ok(place) = self.resolve(path) {
             return Ok(place);
         }
-        let parent = self.make_dir(path.parent().unwrap_or(Path::new("/")))?;
+        let parent = self.make_dir_behind(path.parent().unwrap_or(Path::new("/")), links)?;
+        if let Some(target) = self.behind(&parent, path, links) {
+            return self.make_file_behind(&target, links - 1);
+        }
         self.mknod(&parent, path, SFlag::S_IFREG, 0o644, 0, 0)?;
         self.resolve(path)
+    }
+
+    /// Where a link at `path` leads that leads to nothing yet, as the container will see it. Images have such links:
+    /// /etc/resolv.conf is one into /run wherever systemd keeps that file. The links of /proc are not of that kind: they
+    /// lead to what a process has open, whatever their text says.
+    fn behind(&self, parent: &Place, path: &Path, links: usize) -> Option<PathBuf> {
+        if links == 0 || parent.is_on(PROC_SUPER_MAGIC) {
+            return None;
+        }
+        let target = readlinkat(&parent.fd, path.file_name()?).ok()?;
+        Some(path.parent()?.join(target))
+    }
+
+    fn mkdir(&self, parent: &Place, path: &Path) -> Result<()> {
+        let name = path.file_name().unwrap_or_default();
+        traced(
+            || Call::new("mkdirat").arg("dirfd", parent.fd.as_raw_fd()).path("pathname", path).arg("mode", 0o755),
+            || mkdirat(&parent.fd, name, Mode::from_bits_truncate(0o755)),
+        )
     }
 
     /// mknodat(2) of a character or block device (`major`, `minor`), with its mode less the umask.

@@ -5,11 +5,11 @@
 //! After the mounts, because /dev is an empty tmpfs by then: nodes made before would lie covered in the image's layer.
 //! Before pivot_root, because a user namespace may not make nodes, and the host's own must be in reach to bind them.
 
-use super::Outcome;
+use super::{Outcome, Refusal};
 use crate::runtime::plan::{Device, Plan};
 use crate::sys;
 use crate::sys::mount::{MsFlags, mount_at};
-use crate::sys::rootdir::RootDir;
+use crate::sys::rootdir::{DEVPTS_SUPER_MAGIC, RootDir};
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
@@ -36,6 +36,16 @@ pub fn apply(plan: &Plan, tree: &RootDir) -> Outcome<Option<(OwnedFd, OwnedFd)>>
     if plan.terminal { terminal(plan, tree).map(Some) } else { Ok(None) }
 }
 
+/// The container's own /dev/null, for standard streams that are the null device: the host's node would be in reach of
+/// fchmod(2) through the descriptor, and root inside is the owner of the host's files.
+pub fn own_null(tree: &RootDir) -> Outcome<OwnedFd> {
+    let null = tree.resolve_without_links(Path::new("/dev/null"))?;
+    if !null.is_device(1, 3) {
+        return Err(Refusal::Reason("/dev/null in the container is not the null device".to_owned()));
+    }
+    Ok(null.open()?)
+}
+
 fn one(plan: &Plan, tree: &RootDir, device: &Device) -> Outcome {
     // Root of a user namespace has CAP_MKNOD there, but the kernel asks for it in the first one: a node is a way to a
     // driver, and drivers know nothing of namespaces. A bind mount of the host's node serves as well.
@@ -57,7 +67,12 @@ fn one(plan: &Plan, tree: &RootDir, device: &Device) -> Outcome {
 /// shell would run after the container's end. Since Linux 6.2 the kernel can be told to refuse that
 /// (dev.tty.legacy_tiocsti); not everyone has told it.
 fn terminal(plan: &Plan, tree: &RootDir) -> Outcome<(OwnedFd, OwnedFd)> {
-    let ptmx = tree.resolve(Path::new("/dev/pts/ptmx"))?;
+    // A volume over /dev may hold a file or a link in the place of either: opened, it would be whatever its maker wants,
+    // and the terminal would come to lie over a file that he chose, such as one that is to be masked (CVE-2025-52565).
+    let ptmx = tree.resolve_without_links(Path::new("/dev/pts/ptmx"))?;
+    if !ptmx.is_device(5, 2) || !ptmx.is_on(DEVPTS_SUPER_MAGIC) {
+        return Err(Refusal::Reason("/dev/pts/ptmx in the container is not the terminal multiplexer".to_owned()));
+    }
     let (outer, inner) = sys::open_pty(&ptmx.proc_path())?;
     if let Some(size) = plan.console_size {
         let _smaller_window = sys::set_window_size(&outer, size);
@@ -65,7 +80,8 @@ fn terminal(plan: &Plan, tree: &RootDir) -> Outcome<(OwnedFd, OwnedFd)> {
     if plan.uid != 0 {
         sys::fchown(&inner, plan.uid, plan.gid)?;
     }
-    let console = tree.make_file(Path::new("/dev/console"))?;
+    tree.make_file(Path::new("/dev/console"))?;
+    let console = tree.resolve_without_links(Path::new("/dev/console"))?;
     sys::bind_terminal(inner.as_fd(), &console)?;
     Ok((outer, inner))
 }

@@ -6,8 +6,8 @@
 //! shared (systemd makes it so), every mount below would appear on the host as well, and stay there.
 
 use super::{Outcome, Refusal};
-use crate::runtime::cgroup_view;
 use crate::runtime::plan::{Mount, Plan};
+use crate::runtime::{cgroup_view, over_proc};
 use crate::sys::mount::{MsFlags, mount, mount_at};
 use crate::sys::rootdir::RootDir;
 use crate::sys::{self, rootdir};
@@ -43,7 +43,10 @@ pub fn apply(plan: &Plan) -> Outcome<RootDir> {
 
 fn one(tree: &RootDir, wanted: &Mount, plan: &Plan) -> Outcome {
     match wanted.kind.as_str() {
-        "cgroup" => cgroup_view::mount(tree, wanted, &plan.group),
+        "cgroup" => {
+            over_proc::refuse(tree, wanted, &tree.make_dir(&wanted.destination)?)?;
+            cgroup_view::mount(tree, wanted, &plan.group)
+        }
         _ if wanted.options.flags.contains(MsFlags::MS_BIND) => bind(tree, wanted),
         _ => filesystem(tree, wanted),
     }
@@ -53,7 +56,10 @@ fn one(tree: &RootDir, wanted: &Mount, plan: &Plan) -> Outcome {
 /// mounted from in here: /proc shows this PID namespace, /sys this network namespace, /dev/mqueue these queues.
 fn filesystem(tree: &RootDir, wanted: &Mount) -> Outcome {
     let place = tree.make_dir(&wanted.destination)?;
+    // Both look at the place as it was found, before it is covered: afterwards what is there is what was mounted, and
+    // every look would be answered by that.
     refuse_link(tree, wanted)?;
+    over_proc::refuse(tree, wanted, &place)?;
     let (flags, data) = (wanted.options.flags, wanted.options.data());
     mount_at(Some(&wanted.source), &place, Some(&wanted.kind), flags, data.as_deref())?;
     propagate(tree, wanted)
@@ -75,6 +81,7 @@ fn bind(tree: &RootDir, wanted: &Mount) -> Outcome {
     // A bind mount needs the same kind of thing to cover: a directory for a directory, a file for anything else.
     let place =
         if source.is_dir() { tree.make_dir(&wanted.destination)? } else { tree.make_file(&wanted.destination)? };
+    over_proc::refuse(tree, wanted, &place)?;
     let how = wanted.options.flags & (MsFlags::MS_BIND | MsFlags::MS_REC);
     mount_at(Some(&wanted.source), &place, None, how, None)?;
     propagate(tree, wanted)?;
@@ -82,6 +89,12 @@ fn bind(tree: &RootDir, wanted: &Mount) -> Outcome {
     if !more.is_empty() {
         // Looked up again: the descriptor from before names the directory that is now covered.
         let place = tree.resolve(&wanted.destination)?;
+        // A neighbour that shares a volume can have put a link there meanwhile: then some other mount would become
+        // read-only, and this one would stay writable (the race of CVE-2021-30465, once more after the mount).
+        if !place.is_same_file(source) {
+            let reason = "was exchanged for something else while it was mounted on";
+            return Err(Refusal::Reason(format!("{} {reason}", wanted.destination.display())));
+        }
         // A remount sets all flags anew. A file system that the host has mounted nosuid stays so; in a user namespace the
         // kernel would refuse anything else.
         let more = more | place.mount_flags().unwrap_or(MsFlags::empty());
