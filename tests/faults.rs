@@ -14,7 +14,8 @@ use crate::harness::Rlab;
 use crate::harness::host::{Inventory, Turn, alone};
 use crate::harness::need;
 use made::{Made, calls};
-use row::{refused, slain, stuck};
+use nix::sys::signal::Signal;
+use row::{Paused, refused, slain, stuck};
 use table::Table;
 
 /// Runs that between them make every kind of call: with a network and limits; and with what the first leaves out.
@@ -131,4 +132,35 @@ fn no_kill_after_a_call_leaves_anything() {
     }
     table.print();
     table.assert_clean();
+}
+
+#[test]
+fn who_asks_for_the_end_is_heard_while_init_is_held_up() {
+    need!(root(), programs(&["ip", "nft"], "apt install iproute2 nftables"));
+    let bench = Bench::new();
+    for signal in [Signal::SIGTERM, Signal::SIGINT] {
+        let mut running =
+            bench.rlab.start(&["run", "--rm", "--explain", "--inject", "mounts/mount=pause:when=2", "lab", "true"]);
+        let paused = Paused::wait(&bench, &mut running).unwrap();
+        assert_eq!(Some(paused.waiting), paused.init);
+        running.signal(signal);
+        let output = running.wait(row::PATIENCE).ended_with(125);
+        output.told(&format!("ended by {signal} before the container ran")).told(" teardown ");
+        bench.before.assert_restored();
+    }
+}
+
+#[test]
+fn a_rule_that_means_no_call_is_refused_before_anything_is_made() {
+    let rlab = Rlab::new();
+    for (rule, said) in [
+        ("mount", "reads CALL=ERRNO"),
+        ("reboot=EPERM", "rlab makes no call \"reboot\""),
+        ("boot/mount=EPERM", "there is no stage \"boot\""),
+        ("mount=ENOPE", "there is no error \"ENOPE\""),
+        ("execve=pause", "nothing of rlab is left in it"),
+    ] {
+        rlab.run(&["run", "--inject", rule, "lab", "true"]).ended_with(125).told(said);
+        assert!(!rlab.root().exists());
+    }
 }

@@ -10,7 +10,7 @@ use serde_json::Value;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 /// How long the kernel may take to let go of what nobody uses any more.
 const SETTLING: Duration = Duration::from_secs(5);
 const GLANCE: Duration = Duration::from_millis(3);
@@ -140,16 +140,16 @@ pub fn slain(bench: &Bench, arguments: &[&str], made: &Made, victim: Victim) -> 
 }
 
 /// A run that waits after a call.
-struct Paused {
+pub struct Paused {
     /// The process that waits.
-    waiting: i32,
+    pub waiting: i32,
     /// The process inside, if it was made.
-    init: Option<i32>,
+    pub init: Option<i32>,
 }
 
 impl Paused {
     /// Waits until the run waits; `None` when it ended.
-    fn wait(bench: &Bench, running: &mut Running) -> Option<Paused> {
+    pub fn wait(bench: &Bench, running: &mut Running) -> Option<Paused> {
         let containers = bench.rlab.root().join("run/containers");
         let until = Instant::now() + PATIENCE;
         while !running.has_ended() && Instant::now() < until {
