@@ -12,6 +12,14 @@ pub enum Error {
     /// The registry did not give it.
     #[error(transparent)]
     Registry(#[from] registry::Error),
+    /// The registry did not give it, and neither did those that were asked before.
+    #[error("{source}; before that, {}", told(passed_over))]
+    PassedOver {
+        /// The last one's answer.
+        source: registry::Error,
+        /// Hosts that were asked before, and what each said.
+        passed_over: Vec<(String, String)>,
+    },
     /// The store could not keep it.
     #[error(transparent)]
     Store(#[from] store::Error),
@@ -52,18 +60,24 @@ pub enum Error {
 impl Error {
     /// Whether no registry answered at all, the one case in which a classroom image may stand in.
     pub fn is_unreachable(&self) -> bool {
-        matches!(self, Self::Registry(error) if error.is_unreachable())
+        matches!(self, Self::Registry(error) | Self::PassedOver { source: error, .. } if error.is_unreachable())
     }
 
     /// What the user could do next.
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Reference(error) => error.hint(),
-            Self::Registry(error) => error.hint(),
+            Self::Registry(error) | Self::PassedOver { source: error, .. } => error.hint(),
             Self::Store(error) => error.hint(),
             Self::Unpack { source, .. } => source.hint(),
             Self::WrongPlatform { .. } => Some("say --platform to take it all the same".to_owned()),
-            Self::LayerCount { .. } | Self::UnknownLayer { .. } => None,
+            Self::LayerCount { .. } | Self::UnknownLayer { .. } => {
+                Some("the image is broken: try another tag, or tell who made it".to_owned())
+            }
         }
     }
+}
+
+fn told(passed_over: &[(String, String)]) -> String {
+    passed_over.iter().map(|(_, answer)| answer.as_str()).collect::<Vec<_>>().join("; ")
 }

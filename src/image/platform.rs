@@ -93,8 +93,9 @@ impl FromStr for Platform {
 
 impl fmt::Display for Platform {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.os, self.architecture)?;
-        self.variant.iter().try_for_each(|variant| write!(f, "/{variant}"))
+        // Foreign words: what could move a terminal's cursor is shown, not done.
+        write!(f, "{}/{}", self.os.escape_debug(), self.architecture.escape_debug())?;
+        self.variant.iter().try_for_each(|variant| write!(f, "/{}", variant.escape_debug()))
     }
 }
 

@@ -12,6 +12,8 @@ use super::store::Provenance;
 
 /// A hundred times what real ones need.
 const MAX_MANIFEST_BYTES: u64 = 4 << 20;
+/// What overlayfs stacks (OVL_MAX_STACK). Beyond it, nothing has to be fetched to know that it cannot be run.
+const MAX_LAYERS: usize = 500;
 
 /// A document as the registry sent it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,7 +74,10 @@ pub fn resolve(client: &Client, reference: &Reference, platform: &Platform) -> R
             Err(_) => {}
         }
     }
-    let mut resolved = outcome?;
+    let mut resolved = match outcome {
+        Err(source) if !passed_over.is_empty() => return Err(Error::PassedOver { source, passed_over }),
+        other => other?,
+    };
     resolved.passed_over = passed_over;
     resolved.exchanges = client.take_exchanges();
     Ok(resolved)
@@ -99,6 +104,10 @@ fn at(
             (Some(fetched), platforms(&entries).len(), inner, found)
         }
     };
+    if layers.len() > MAX_LAYERS {
+        let (reference, found) = (reference.familiar(), layers.len());
+        return Err(registry::Error::TooManyLayers { reference, found, limit: MAX_LAYERS });
+    }
     Ok(Resolved {
         reference: reference.clone(),
         source,
@@ -146,12 +155,23 @@ fn fetch(
     Ok((Fetched { descriptor, bytes: document.bytes }, parsed))
 }
 
+/// As many as fit into a message.
+const MAX_TOLD: usize = 20;
+
 fn platforms(entries: &[Descriptor]) -> Vec<String> {
     let named = entries.iter().filter_map(|entry| entry.platform.as_ref());
     named.filter(|platform| platform.os != "unknown").map(ToString::to_string).collect()
 }
 
 fn no_platform(reference: &Reference, wanted: &Platform, entries: &[Descriptor]) -> registry::Error {
-    let offered = platforms(entries).join(", ");
+    let mut all = platforms(entries);
+    all.sort();
+    all.dedup();
+    let more = all.len().saturating_sub(MAX_TOLD);
+    all.truncate(MAX_TOLD);
+    let mut offered = if all.is_empty() { "no machine at all".to_owned() } else { all.join(", ") };
+    if more > 0 {
+        offered.push_str(&format!(" and {more} more"));
+    }
     registry::Error::NoPlatform { reference: reference.familiar(), wanted: wanted.to_string(), offered }
 }

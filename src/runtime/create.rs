@@ -139,5 +139,11 @@ fn load(bundle: &Path) -> Result<Spec, Error> {
     let path = bundle.join("config.json");
     let bad = |reason: String| Error::Bundle { bundle: bundle.to_owned(), reason };
     let text = std::fs::read(&path).map_err(|error| bad(format!("config.json: {error}")))?;
-    serde_json::from_slice(&text).map_err(|error| bad(format!("config.json: {error}")))
+    read(&text, bundle)
+}
+
+/// Reads the text of a config.json.
+pub(super) fn read(text: &[u8], bundle: &Path) -> Result<Spec, Error> {
+    let bad = |reason: String| Error::Bundle { bundle: bundle.to_owned(), reason };
+    serde_json::from_slice(text).map_err(|error| bad(format!("config.json: {error}")))
 }

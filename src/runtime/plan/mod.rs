@@ -10,7 +10,7 @@ use super::create::{CreateOptions, EnterRoot};
 use super::seccomp;
 use crate::cgroup;
 use crate::sys::{self, mount::MsFlags};
-use oci_spec::runtime::{Linux, LinuxNamespaceType, Mount as SpecMount, Process, Spec};
+use oci_spec::runtime::{Linux, LinuxDeviceType, LinuxNamespaceType, Mount as SpecMount, Process, Spec};
 use std::path::{Path, PathBuf};
 
 /// What config.json asks for and can't have.
@@ -168,15 +168,15 @@ impl Plan {
             root_propagation: root_propagation(linux)?,
             enter_root: options.enter_root,
             namespaces: namespaces(linux)?,
-            uid_map: id_map(linux.uid_mappings().as_deref()),
-            gid_map: id_map(linux.gid_mappings().as_deref()),
+            uid_map: id_map("linux.uidMappings", linux.uid_mappings().as_deref())?,
+            gid_map: id_map("linux.gidMappings", linux.gid_mappings().as_deref())?,
             mounts: spec.mounts().iter().flatten().map(mount).collect::<Result<_, _>>()?,
-            devices: devices(linux),
-            masked_paths: linux.masked_paths().iter().flatten().map(PathBuf::from).collect(),
-            readonly_paths: linux.readonly_paths().iter().flatten().map(PathBuf::from).collect(),
+            devices: devices(linux)?,
+            masked_paths: absolutes("linux.maskedPaths", linux.masked_paths())?,
+            readonly_paths: absolutes("linux.readonlyPaths", linux.readonly_paths())?,
             hostname: spec.hostname().clone(),
             domainname: spec.domainname().clone(),
-            sysctl: sysctl(linux),
+            sysctl: sysctl(linux)?,
             rlimits: process.rlimits().iter().flatten().map(rlimit).collect::<Result<_, _>>()?,
             uid: process.user().uid(),
             gid: process.user().gid(),
@@ -262,6 +262,10 @@ fn absolute(field: &'static str, path: &Path) -> Result<PathBuf, PlanError> {
     }
 }
 
+fn absolutes(field: &'static str, paths: &Option<Vec<String>>) -> Result<Vec<PathBuf>, PlanError> {
+    paths.iter().flatten().map(|path| absolute(field, Path::new(path))).collect()
+}
+
 fn invalid(field: &'static str, value: &str, reason: &'static str) -> PlanError {
     PlanError::Invalid { field, value: value.to_owned(), reason }
 }
@@ -303,9 +307,7 @@ fn namespaces(linux: &Linux) -> Result<Vec<Namespace>, PlanError> {
         return Err(PlanError::Unsupported("joining a pid or user namespace by path"));
     }
     let user = namespaces.iter().any(|namespace| namespace.flag == sys::CLONE_NEWUSER);
-    if user
-        && (id_map(linux.uid_mappings().as_deref()).is_empty() || id_map(linux.gid_mappings().as_deref()).is_empty())
-    {
+    if user && [linux.uid_mappings(), linux.gid_mappings()].iter().any(|maps| maps.as_ref().is_none_or(Vec::is_empty)) {
         return Err(PlanError::Missing("linux.uidMappings or gidMappings of the new user namespace"));
     }
     // Without a mount namespace of its own, the container's mounts and its pivot_root would be the host's.
@@ -315,11 +317,18 @@ fn namespaces(linux: &Linux) -> Result<Vec<Namespace>, PlanError> {
     Ok(namespaces)
 }
 
-fn id_map(mappings: Option<&[oci_spec::runtime::LinuxIdMapping]>) -> Vec<IdMap> {
-    let line = |map: &oci_spec::runtime::LinuxIdMapping| IdMap {
-        inside: map.container_id(),
-        outside: map.host_id(),
-        length: map.size(),
+fn id_map(
+    field: &'static str,
+    mappings: Option<&[oci_spec::runtime::LinuxIdMapping]>,
+) -> Result<Vec<IdMap>, PlanError> {
+    let line = |map: &oci_spec::runtime::LinuxIdMapping| {
+        let (inside, outside, length) = (map.container_id(), map.host_id(), map.size());
+        // The kernel refuses such a line as well, but after the sum was made here.
+        if length == 0 || inside.checked_add(length).is_none() || outside.checked_add(length).is_none() {
+            let line = format!("{inside} {outside} {length}");
+            return Err(invalid(field, &line, "is empty or runs beyond the last number there is"));
+        }
+        Ok(IdMap { inside, outside, length })
     };
     mappings.unwrap_or_default().iter().map(line).collect()
 }
@@ -337,7 +346,7 @@ fn mount(mount: &SpecMount) -> Result<Mount, PlanError> {
 }
 
 /// The devices every container has, as runtime-spec's `Default Devices` lists them, and those asked for besides.
-fn devices(linux: &Linux) -> Vec<Device> {
+fn devices(linux: &Linux) -> Result<Vec<Device>, PlanError> {
     let default = |path: &str, major, minor| Device {
         path: PathBuf::from(path),
         block: false,
@@ -353,30 +362,38 @@ fn devices(linux: &Linux) -> Vec<Device> {
         default("/dev/tty", 5, 0),
     ];
     for asked in linux.devices().iter().flatten() {
-        devices.retain(|device| device.path != *asked.path());
-        devices.push(Device {
-            path: asked.path().clone(),
-            block: asked.typ() == oci_spec::runtime::LinuxDeviceType::B,
-            numbers: (
-                u64::try_from(asked.major()).unwrap_or_default(),
-                u64::try_from(asked.minor()).unwrap_or_default(),
-            ),
-            mode: asked.file_mode().unwrap_or(0o666),
-        });
+        let path = absolute("linux.devices.path", asked.path())?;
+        let block = match asked.typ() {
+            LinuxDeviceType::B => true,
+            LinuxDeviceType::C | LinuxDeviceType::U => false,
+            LinuxDeviceType::P | LinuxDeviceType::A => {
+                return Err(PlanError::Unsupported("linux.devices of type p or a"));
+            }
+        };
+        let number = |number: i64| {
+            let beyond = || invalid("linux.devices", &path.to_string_lossy(), "has a number that no device has");
+            u32::try_from(number).map(u64::from).map_err(|_| beyond())
+        };
+        let numbers = (number(asked.major())?, number(asked.minor())?);
+        devices.retain(|device| device.path != path);
+        devices.push(Device { path, block, numbers, mode: asked.file_mode().unwrap_or(0o666) });
     }
-    devices
+    Ok(devices)
 }
 
 /// `net.ipv4.ip_forward` is the file /proc/sys/net/ipv4/ip_forward.
-fn sysctl(linux: &Linux) -> Vec<(PathBuf, String)> {
-    let mut settings: Vec<(PathBuf, String)> = linux
-        .sysctl()
-        .iter()
-        .flatten()
-        .map(|(name, value)| (Path::new("/proc/sys").join(name.replace('.', "/")), value.clone()))
-        .collect();
+fn sysctl(linux: &Linux) -> Result<Vec<(PathBuf, String)>, PlanError> {
+    let setting = |(name, value): (&String, &String)| {
+        let path = name.replace('.', "/");
+        // With an empty part the name would be a path of its own: `.etc.passwd` is no setting.
+        if path.contains('\0') || path.split('/').any(str::is_empty) {
+            return Err(invalid("linux.sysctl", name, "is no name of a setting"));
+        }
+        Ok((Path::new("/proc/sys").join(path), value.clone()))
+    };
+    let mut settings: Vec<_> = linux.sysctl().iter().flatten().map(setting).collect::<Result<_, _>>()?;
     settings.sort();
-    settings
+    Ok(settings)
 }
 
 fn rlimit(limit: &oci_spec::runtime::PosixRlimit) -> Result<Rlimit, PlanError> {

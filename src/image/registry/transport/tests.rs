@@ -7,7 +7,7 @@ use crate::image::registry::error::Unreached;
 use crate::image::registry::tests::{ok, serve};
 
 fn transport() -> Transport {
-    Transport::new(Duration::from_secs(2), None, Vec::new()).unwrap()
+    Transport::new(Patience::default(), None, Vec::new()).unwrap()
 }
 
 #[test]
@@ -74,7 +74,8 @@ fn nobody_there_is_told_from_somebody_who_is_odd() {
 #[test]
 fn a_host_that_stays_silent_is_not_there() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let transport = Transport::new(Duration::from_millis(300), None, Vec::new()).unwrap();
+    let patience = Patience { reach: Duration::from_millis(300), ..Patience::default() };
+    let transport = Transport::new(patience, None, Vec::new()).unwrap();
     let began = Instant::now();
     let ask = Ask { knocks: true, ..Ask::get(format!("http://{}/v2/", listener.local_addr().unwrap())) };
     let silent = transport.send(&ask).err().unwrap();
