@@ -27,6 +27,8 @@ struct Download<'a> {
     hasher: Hasher,
     have_bytes: u64,
     wire_bytes: u64,
+    /// Whether what is here came in more than one piece.
+    pieced: bool,
     descriptor: &'a Descriptor,
     progress: &'a dyn Progress,
     stop: &'a AtomicBool,
@@ -51,7 +53,8 @@ pub fn blob(
         return Ok(report);
     };
     let hasher = Hasher::new(descriptor.digest.algorithm());
-    let mut download = Download { file, hasher, have_bytes: 0, wire_bytes: 0, descriptor, progress, stop };
+    let mut download =
+        Download { file, hasher, have_bytes: 0, wire_bytes: 0, pieced: false, descriptor, progress, stop };
     let resumed_from = download.take_up().map_err(io_failed)?;
     progress.fetching(descriptor, resumed_from);
     let resumed_from = download.complete(client, source, resumed_from, &io_failed).inspect_err(|_| {
@@ -94,28 +97,34 @@ impl Download<'_> {
         &mut self,
         client: &Client,
         source: &Source,
-        mut resumed_from: u64,
+        resumed_from: u64,
         io_failed: &impl Fn(std::io::Error) -> Error,
     ) -> Result<u64, Error> {
+        let mut again = false;
         loop {
             let fetched = self.run(client, source, io_failed);
-            // What an earlier attempt left may be what is wrong: once more, all of it.
-            match fetched {
-                Err(Error::Registry(registry::Error::SizeMismatch { .. })) if resumed_from > 0 => {}
-                other => {
-                    other?;
+            let pieced = std::mem::take(&mut self.pieced) && !again;
+            let error = match fetched {
+                Ok(()) => {
                     let found = self.hasher.clone().finish();
                     if found == self.descriptor.digest {
-                        return Ok(resumed_from);
+                        return Ok(if again { 0 } else { resumed_from });
                     }
                     self.restart().map_err(io_failed)?;
-                    if resumed_from == 0 {
-                        let (what, promised) = (self.named(source), self.descriptor.digest.clone());
-                        return Err(registry::Error::DigestMismatch { what, promised, found }.into());
-                    }
+                    let (what, promised) = (self.named(source), self.descriptor.digest.clone());
+                    registry::Error::DigestMismatch { what, promised, found }.into()
                 }
+                Err(error) => error,
+            };
+            let is_wrong = matches!(
+                error,
+                Error::Registry(registry::Error::DigestMismatch { .. } | registry::Error::SizeMismatch { .. })
+            );
+            // One of the pieces may be what is wrong, one of an earlier attempt above all: once more, in one piece.
+            if !is_wrong || !pieced {
+                return Err(error);
             }
-            resumed_from = 0;
+            again = true;
         }
     }
 
@@ -132,6 +141,7 @@ impl Download<'_> {
         }
         self.file.seek(SeekFrom::Start(0))?;
         self.have_bytes = self.hasher.update_from(&self.file)?;
+        self.pieced = self.have_bytes > 0;
         Ok(self.have_bytes)
     }
 
@@ -198,6 +208,7 @@ impl Download<'_> {
             let problem = "it sends a part of a blob nobody asked for";
             return Err(registry::Error::Protocol { host: source.host.clone(), problem }.into());
         }
+        self.pieced |= continues;
         match self.receive(source, &mut answer, io_failed) {
             Err(Error::Registry(error @ registry::Error::Broken { .. })) => Ok(error),
             other => other.map(|()| broken("it ended early")),

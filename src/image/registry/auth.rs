@@ -24,6 +24,8 @@ use super::transport::{Answer, Ask, Transport, authority};
 const DEFAULT_LIFE: Duration = Duration::from_secs(60);
 /// A server may change its mind; an hour is the most that it is believed.
 pub(super) const MAX_LIFE: Duration = Duration::from_secs(3600);
+/// Servers take headers of 8 KiB, some of 16.
+const MAX_TOKEN_LEN: usize = 16 << 10;
 const MAX_TOKEN_BYTES: u64 = 1 << 20;
 
 /// How each host wants to be asked, and the tokens at hand.
@@ -163,6 +165,9 @@ fn buy(transport: &Transport, source: &Source, ask: &Ask, sent: bool) -> Result<
 pub(super) fn read_token(bytes: &[u8]) -> Result<(String, Duration), &'static str> {
     let token: Token = serde_json::from_slice(bytes).map_err(|_| "its token cannot be read")?;
     let value = token.token.or(token.access_token).filter(|value| !value.is_empty()).ok_or("it gave no token")?;
+    if value.len() > MAX_TOKEN_LEN {
+        return Err("its token is longer than any header may be");
+    }
     // It goes into a header as it is: a line break in it would begin another header.
     if !value.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Err("its token has characters that no token has");

@@ -243,4 +243,6 @@ impl Client {
 }
 
 #[cfg(test)]
+mod hostile;
+#[cfg(test)]
 pub mod tests;
