@@ -122,6 +122,21 @@ fn a_run_that_finds_no_image_leaves_nothing() {
     }
 }
 
+#[test]
+fn layers_that_are_named_twice_can_be_stacked() {
+    need!(root(), programs(&["ip", "nft"], "apt install iproute2 nftables"));
+    let _turn = crate::harness::host::alone();
+    let rlab = Rlab::new();
+    let case = cases::DOCUMENTS.iter().find(|case| case.name == "names the same layer twice").unwrap();
+    let (world, _elsewhere) = World::new();
+    let registry = world.registry(case);
+    let before = Inventory::take(&[]);
+    // Its one file is no program: to find that out, the image must have been there.
+    let output = rlab.run(&["run", "--rm", "--network", "none", &format!("{}/lab/a:1", registry.host), "/data"]);
+    assert_eq!(output.status.code(), Some(126), "{output}");
+    before.assert_restored();
+}
+
 fn with_config(rlab: &Rlab, text: &str) {
     std::fs::write(rlab.folder().join("config.toml"), text).unwrap();
 }

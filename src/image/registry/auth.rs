@@ -201,6 +201,7 @@ fn encode(pairs: &[(&str, &str)]) -> String {
 mod tests {
     use super::*;
     use crate::image::registry::Patience;
+    use proptest::prelude::*;
 
     #[test]
     fn queries_are_escaped() {
@@ -241,5 +242,30 @@ mod tests {
         let fine = ask("https://elsewhere.example/token?x=1").unwrap();
         assert_eq!(fine.url, "https://elsewhere.example/token?x=1&service=s&scope=repository:a/b:pull");
         assert_eq!(fine.authorization.as_deref(), Some("Basic dTpw"));
+    }
+
+    proptest! {
+        #[test]
+        fn foreign_tokens_are_headers_or_refused(bytes in proptest::collection::vec(any::<u8>(), 0..120)) {
+            if let Ok((token, _)) = read_token(&bytes) {
+                prop_assert!(token.bytes().all(|byte| byte.is_ascii_graphic()));
+            }
+        }
+
+        #[test]
+        fn a_token_is_taken_whole_or_not_at_all(token in "\\PC{0,40}|[!-~]{1,40}", life in proptest::option::of(any::<u64>())) {
+            let text = serde_json::json!({"token": token, "expires_in": life}).to_string();
+            let is_header = !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic());
+            match read_token(text.as_bytes()) {
+                Ok((value, life)) => prop_assert!(is_header && value == token && life <= MAX_LIFE),
+                Err(_) => prop_assert!(!is_header),
+            }
+        }
+
+        #[test]
+        fn queries_hold_nothing_that_ends_them(name in "[a-z]{1,5}", value in "\\PC{0,40}") {
+            let query = encode(&[(&name, &value)]);
+            prop_assert!(query.bytes().all(|byte| byte.is_ascii_graphic() && !b"&#?\"<>".contains(&byte)), "{}", query);
+        }
     }
 }

@@ -53,3 +53,22 @@ pub fn words(bytes: &[u8]) -> String {
     let words = first["message"].as_str().or(first["code"].as_str()).or(parsed["details"].as_str());
     words.unwrap_or("no reason given").chars().filter(|c| !c.is_control()).take(200).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn a_registrys_words_are_a_line_of_print(message in "\\PC{0,30}[\\x00-\\x1f\\x7f-\\x9f]{0,5}\\PC{0,300}") {
+            let told = words(serde_json::json!({"errors": [{"message": message}]}).to_string().as_bytes());
+            prop_assert!(told.chars().count() <= 200 && !told.contains(char::is_control), "{:?}", told);
+        }
+
+        #[test]
+        fn foreign_bytes_are_no_reason(bytes in proptest::collection::vec(any::<u8>(), 0..100)) {
+            prop_assert!(!words(&bytes).is_empty());
+        }
+    }
+}
