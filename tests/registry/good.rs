@@ -29,7 +29,7 @@ impl Image {
     /// The image that is always the same: a file of 200,000 bytes, and a program to name.
     pub fn new() -> Self {
         let mut tar = tar::Builder::new(Vec::new());
-        let data: Vec<u8> = (0..200_000u32).map(|at| (at * 7919 >> 3) as u8).collect();
+        let data: Vec<u8> = (0..200_000u32).map(|at| ((at * 7919) >> 3) as u8).collect();
         let mut header = tar::Header::new_gnu();
         header.set_size(data.len() as u64);
         header.set_mode(0o644);
@@ -61,7 +61,7 @@ impl Image {
             Some(rest) if rest.starts_with("lab/a/blobs/") => {
                 let blobs = [&self.layer, &self.config];
                 let wanted = blobs.into_iter().find(|blob| rest.ends_with(&digest(blob)));
-                wanted.map_or_else(|| Reply::new("404 Not Found", "", ""), |blob| part(blob, request.from_byte()))
+                wanted.map_or_else(|| Reply::new("404 Not Found", "", ""), |blob| part(blob, request.first_byte()))
             }
             _ => Reply::new("404 Not Found", "", ""),
         }

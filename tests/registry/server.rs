@@ -28,7 +28,7 @@ impl Request {
     }
 
     /// From which byte on it asks for a blob.
-    pub fn from_byte(&self) -> usize {
+    pub fn first_byte(&self) -> usize {
         let first = self.header("range").strip_prefix("bytes=").and_then(|range| range.strip_suffix('-'));
         first.and_then(|first| first.parse().ok()).unwrap_or(0)
     }

@@ -17,7 +17,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("engine", &["image", "network", "volume", "shim", "cgroup", "sys", "trace"]),
     ("vm", &["image", "network", "volume", "shim", "cgroup", "sys", "trace"]),
     ("lab", &["image", "network", "volume", "shim", "cgroup", "sys", "trace"]),
-    ("fuzzing", &["engine", "image", "runtime"]),
+    ("fuzzing", &["engine", "image", "runtime", "sys"]),
     ("cli", &["lab", "vm", "engine", "image", "network", "volume", "shim", "cgroup", "sys", "trace"]),
     ("cli/oci", &["runtime", "lab", "vm", "engine", "image", "network", "volume", "shim", "cgroup", "sys", "trace"]),
 ];

@@ -31,7 +31,7 @@ use persist::{ATTEMPTS, message, persist, refused};
 use transport::{Ask, Transport};
 
 /// What a client is told from above.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Settings {
     /// Mirrors and insecure hosts.
     pub hosts: Hosts,
@@ -41,12 +41,6 @@ pub struct Settings {
     pub cacert: Option<PathBuf>,
     /// Stored logins.
     pub logins: Logins,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self { hosts: Hosts::default(), patience: Patience::default(), cacert: None, logins: Logins::default() }
-    }
 }
 
 /// How long to wait for what. Nothing a server does may hold rlab for longer.
