@@ -13,6 +13,9 @@ mod shim;
 mod sys;
 mod trace;
 
+#[cfg(any(fuzzing, test))]
+pub mod fuzzing;
+
 #[cfg(test)]
 #[path = "../tests/skip.rs"]
 mod skip;

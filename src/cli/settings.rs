@@ -3,7 +3,7 @@
 use super::{Context, Failure};
 use crate::engine::config::Config;
 use crate::image::platform::Platform;
-use crate::image::registry::{Client, Hosts, Logins, Settings};
+use crate::image::registry::{Client, Hosts, Logins, Patience, Settings};
 use clap::Args;
 use std::path::PathBuf;
 
@@ -49,7 +49,7 @@ pub fn load(args: &RegistryArgs, context: &Context) -> Result<(Config, Client, P
     let hosts = Hosts { mirrors: config.registry.mirrors.clone(), insecure: config.registry.insecure.clone() };
     let client = Client::new(Settings {
         hosts,
-        reach_timeout: config.registry.reach_timeout,
+        patience: Patience { reach: config.registry.reach_timeout, ..Patience::default() },
         cacert: config.registry.cacert.clone(),
         logins,
     })?;

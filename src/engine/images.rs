@@ -127,6 +127,9 @@ fn from_registry(
             Ok(resolved) => tell_resolved(resolved),
             Err(error) => {
                 tell_exchanges(&sources.client.take_exchanges());
+                if let crate::image::Error::PassedOver { passed_over, .. } = error {
+                    tell_passed_over(passed_over);
+                }
                 if error.is_unreachable() && sources.config.classroom.fallback {
                     trace::note("registry_unreachable", || json!({"image": reference.familiar()}));
                 }
@@ -212,9 +215,7 @@ fn tell_provenance(provenance: &Provenance) {
 fn tell_resolved(resolved: &Resolved) {
     trace::note("asked_at", || json!({"host": resolved.source.host}));
     tell_exchanges(&resolved.exchanges);
-    for (host, reason) in &resolved.passed_over {
-        trace::note("passed_over", || json!({"host": host, "reason": reason}));
-    }
+    tell_passed_over(&resolved.passed_over);
     if resolved.index.is_some() {
         trace::note(
             "chosen_from_index",
@@ -225,6 +226,12 @@ fn tell_resolved(resolved: &Resolved) {
         json!({"what": "manifest", "digest": resolved.manifest.descriptor.digest,
                "verdict": format!("{} layers and a config", resolved.layers.len())})
     });
+}
+
+fn tell_passed_over(passed_over: &[(String, String)]) {
+    for (host, reason) in passed_over {
+        trace::note("passed_over", || json!({"host": host, "reason": reason}));
+    }
 }
 
 fn tell_exchanges(exchanges: &[Exchange]) {

@@ -3,6 +3,8 @@
 pub mod config;
 pub mod container;
 mod error;
+#[cfg(any(fuzzing, test))]
+pub mod fuzzing;
 mod home;
 mod idmap;
 mod images;

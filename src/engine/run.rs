@@ -162,7 +162,7 @@ pub fn trace_path(dir: &Path) -> PathBuf {
 }
 
 /// `--entrypoint` and the command replace the image's as Docker does: a new entrypoint drops the image's command, too.
-fn command(options: &RunOptions, config: &ExecConfig) -> Result<Vec<String>, Error> {
+pub(super) fn command(options: &RunOptions, config: &ExecConfig) -> Result<Vec<String>, Error> {
     let (entrypoint, replaced) = match &options.entrypoint {
         Some(program) if program.is_empty() => (Vec::new(), true),
         Some(program) => (vec![program.clone()], true),

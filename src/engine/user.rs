@@ -32,7 +32,7 @@ pub fn resolve(wanted: &str, tree: &RootDir) -> Result<User, Error> {
     find(wanted, &read("/etc/passwd"), &read("/etc/group"))
 }
 
-fn find(wanted: &str, passwd: &str, group: &str) -> Result<User, Error> {
+pub(super) fn find(wanted: &str, passwd: &str, group: &str) -> Result<User, Error> {
     let unknown = |reason: &str| Error::User { user: wanted.to_owned(), reason: reason.to_owned() };
     let (name, group_name) = match wanted.split_once(':') {
         Some((name, group)) => (name, Some(group).filter(|group| !group.is_empty())),

@@ -179,6 +179,7 @@ fn to_hex(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn known_answers() {
@@ -197,6 +198,17 @@ mod tests {
         assert_eq!(format!("md5:{hex}").parse::<Digest>(), Err(Error::Unsupported("md5".into())));
         for bad in ["A".repeat(64), "a".repeat(63), "../".repeat(22)[..64].to_owned(), "a".repeat(128)] {
             assert!(matches!(format!("sha256:{bad}").parse::<Digest>(), Err(Error::NotHex(_))), "{bad}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_a_digest_is_a_file_name(text in "\\PC{0,80}|sha(256|512):[0-9a-fA-F./]{60,130}|sha256:[0-9a-f]{64}") {
+            if let Ok(digest) = text.parse::<Digest>() {
+                prop_assert_eq!(digest.to_string(), text);
+                prop_assert!(digest.hex().bytes().all(|byte| byte.is_ascii_hexdigit()));
+                prop_assert_eq!(digest.hex().len(), digest.algorithm().hex_len());
+            }
         }
     }
 }

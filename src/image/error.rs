@@ -12,6 +12,14 @@ pub enum Error {
     /// The registry did not give it.
     #[error(transparent)]
     Registry(#[from] registry::Error),
+    /// The registry did not give it, and neither did those that were asked before.
+    #[error("{source}; before that, {}", told(passed_over))]
+    PassedOver {
+        /// The last one's answer.
+        source: registry::Error,
+        /// Hosts that were asked before, and what each said.
+        passed_over: Vec<(String, String)>,
+    },
     /// The store could not keep it.
     #[error(transparent)]
     Store(#[from] store::Error),
@@ -52,7 +60,7 @@ pub enum Error {
 impl Error {
     /// Whether no registry answered at all, the one case in which a classroom image may stand in.
     pub fn is_unreachable(&self) -> bool {
-        matches!(self, Self::Registry(error) if error.is_unreachable())
+        matches!(self, Self::Registry(error) | Self::PassedOver { source: error, .. } if error.is_unreachable())
     }
 
     /// Whether it is the image that is wrong: what has been fetched of it is of no use to another attempt.
@@ -64,6 +72,9 @@ impl Error {
             }
             Self::Store(error) => matches!(error, store::Error::BadConfig { .. }),
             Self::LayerCount { .. } | Self::UnknownLayer { .. } | Self::WrongPlatform { .. } => true,
+            Self::PassedOver { source, .. } => {
+                matches!(source, registry::Error::DigestMismatch { .. } | registry::Error::SizeMismatch { .. })
+            }
             Self::Reference(_) => false,
         }
     }
@@ -72,7 +83,7 @@ impl Error {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Reference(error) => error.hint(),
-            Self::Registry(error) => error.hint(),
+            Self::Registry(error) | Self::PassedOver { source: error, .. } => error.hint(),
             Self::Store(error) => error.hint(),
             Self::Unpack { source, .. } => source.hint(),
             Self::WrongPlatform { .. } => Some("say --platform to take it all the same".to_owned()),
@@ -81,4 +92,8 @@ impl Error {
             }
         }
     }
+}
+
+fn told(passed_over: &[(String, String)]) -> String {
+    passed_over.iter().map(|(_, answer)| answer.as_str()).collect::<Vec<_>>().join("; ")
 }

@@ -5,7 +5,8 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::digest::Digest;
 use super::json;
@@ -55,7 +56,7 @@ pub struct Descriptor {
     /// Its name.
     pub digest: Digest,
     /// Its size in bytes.
-    #[serde(rename = "size")]
+    #[serde(rename = "size", deserialize_with = "file_size")]
     pub size_bytes: u64,
     /// Which machine it is for, in an index.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -63,6 +64,13 @@ pub struct Descriptor {
     /// Remarks of whoever built it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub annotations: Option<BTreeMap<String, String>>,
+}
+
+/// Sums of sizes are made, and files of these sizes: what no file can have is no size.
+fn file_size<'de, D: Deserializer<'de>>(source: D) -> Result<u64, D::Error> {
+    let bytes = u64::deserialize(source)?;
+    let fits = bytes <= i64::MAX as u64;
+    if fits { Ok(bytes) } else { Err(D::Error::custom(format!("{bytes} bytes is more than any file can have"))) }
 }
 
 impl Descriptor {
@@ -118,6 +126,19 @@ pub enum Error {
         /// The document's own.
         body: String,
     },
+}
+
+impl Error {
+    /// What the user could do next.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::Malformed(_) => "the registry or something before it is broken; try another mirror or tag",
+            Self::Schema1 => "take a newer tag, or have it pushed again by a tool of this decade",
+            Self::NotAnImage(_) => "it needs the tool it was made for; rlab runs container images",
+            Self::TooManyLayers(_) => "have it built with fewer steps, or with its layers squashed into one",
+            Self::Disagree { .. } => "one of the two is wrong, and nobody can say which; take it from another registry",
+        }
+    }
 }
 
 #[derive(Deserialize)]

@@ -16,6 +16,8 @@ pub mod config;
 pub mod digest;
 mod download;
 mod error;
+#[cfg(any(fuzzing, test))]
+pub mod fuzzing;
 mod json;
 pub mod layers;
 pub mod manifest;

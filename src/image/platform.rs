@@ -82,19 +82,22 @@ impl FromStr for Platform {
         {
             return Err(Error(text.to_owned()));
         }
-        let architecture = match architecture {
+        let (os, architecture) = (os.to_lowercase(), architecture.to_lowercase());
+        let architecture = match architecture.as_str() {
             "x86_64" => "amd64",
             "aarch64" => "arm64",
             other => other,
         };
-        Ok(Self { os: os.to_lowercase(), architecture: architecture.to_lowercase(), variant }.normal())
+        let variant = variant.map(|variant| variant.to_lowercase());
+        Ok(Self { os, architecture: architecture.to_owned(), variant }.normal())
     }
 }
 
 impl fmt::Display for Platform {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.os, self.architecture)?;
-        self.variant.iter().try_for_each(|variant| write!(f, "/{variant}"))
+        // Foreign words: what could move a terminal's cursor is shown, not done.
+        write!(f, "{}/{}", self.os.escape_debug(), self.architecture.escape_debug())?;
+        self.variant.iter().try_for_each(|variant| write!(f, "/{}", variant.escape_debug()))
     }
 }
 
@@ -120,6 +123,8 @@ mod tests {
     #[test]
     fn platforms_are_spelt_with_slashes() {
         assert_eq!("linux/x86_64".parse::<Platform>().unwrap().to_string(), "linux/amd64");
+        assert_eq!("Linux/aarcH64".parse::<Platform>().unwrap().to_string(), "linux/arm64/v8");
+        assert_eq!("linux/ARM/V6".parse::<Platform>().unwrap().to_string(), "linux/arm/v6");
         assert_eq!("linux/arm64".parse::<Platform>().unwrap().to_string(), "linux/arm64/v8");
         for bad in ["linux", "linux/", "a/b/c/d", "linux/../x"] {
             assert!(bad.parse::<Platform>().is_err(), "{bad}");

@@ -141,7 +141,12 @@ impl Reference {
             return self.name();
         }
         let official = self.repository.strip_prefix("library/").filter(|rest| !rest.contains('/'));
-        official.unwrap_or(&self.repository).to_owned()
+        let short = official.unwrap_or(&self.repository);
+        // `docker.io/a.b/c` is no short name's meaning: read again, `a.b` would be the registry.
+        if short.split_once('/').is_some_and(|(first, _)| looks_like_host(first)) {
+            return self.name();
+        }
+        short.to_owned()
     }
 
     /// The same repository, by digest alone.
@@ -179,9 +184,11 @@ impl FromStr for Reference {
     }
 }
 
+fn looks_like_host(first: &str) -> bool {
+    first.contains(['.', ':']) || first == "localhost" || first.chars().any(char::is_uppercase)
+}
+
 fn split_registry(name: &str) -> (String, String) {
-    let looks_like_host =
-        |first: &str| first.contains(['.', ':']) || first == "localhost" || first.chars().any(char::is_uppercase);
     let (registry, repository) = match name.split_once('/') {
         Some((first, rest)) if looks_like_host(first) => (first, rest),
         _ => (DOCKER_HUB, name),
@@ -308,6 +315,8 @@ mod tests {
             ("[::1]:5000/a", "[::1]:5000/a:latest", "[::1]:5000/a:latest"),
             ("Host/a", "Host/a:latest", "Host/a:latest"),
             ("a.b/c__d/e--f.g", "a.b/c__d/e--f.g:latest", "a.b/c__d/e--f.g:latest"),
+            ("docker.io/a.b/c", "docker.io/a.b/c:latest", "docker.io/a.b/c:latest"),
+            ("index.docker.io/localhost/c", "docker.io/localhost/c:latest", "docker.io/localhost/c:latest"),
         ] {
             let reference: Reference = typed.parse().unwrap();
             assert_eq!(reference.to_string(), whole, "{typed}");

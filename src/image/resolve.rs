@@ -72,7 +72,10 @@ pub fn resolve(client: &Client, reference: &Reference, platform: &Platform) -> R
             Err(_) => {}
         }
     }
-    let mut resolved = outcome?;
+    let mut resolved = match outcome {
+        Err(source) if !passed_over.is_empty() => return Err(Error::PassedOver { source, passed_over }),
+        other => other?,
+    };
     resolved.passed_over = passed_over;
     resolved.exchanges = client.take_exchanges();
     Ok(resolved)
@@ -146,12 +149,23 @@ fn fetch(
     Ok((Fetched { descriptor, bytes: document.bytes }, parsed))
 }
 
+/// As many as fit into a message.
+const MAX_TOLD: usize = 20;
+
 fn platforms(entries: &[Descriptor]) -> Vec<String> {
     let named = entries.iter().filter_map(|entry| entry.platform.as_ref());
     named.filter(|platform| platform.os != "unknown").map(ToString::to_string).collect()
 }
 
 fn no_platform(reference: &Reference, wanted: &Platform, entries: &[Descriptor]) -> registry::Error {
-    let offered = platforms(entries).join(", ");
+    let mut all = platforms(entries);
+    all.sort();
+    all.dedup();
+    let more = all.len().saturating_sub(MAX_TOLD);
+    all.truncate(MAX_TOLD);
+    let mut offered = if all.is_empty() { "no machine at all".to_owned() } else { all.join(", ") };
+    if more > 0 {
+        offered.push_str(&format!(" and {more} more"));
+    }
     registry::Error::NoPlatform { reference: reference.familiar(), wanted: wanted.to_string(), offered }
 }

@@ -8,6 +8,8 @@ mod command;
 mod create;
 mod delete;
 mod error;
+#[cfg(any(fuzzing, test))]
+pub mod fuzzing;
 mod init;
 mod over_proc;
 mod parent;

@@ -4,6 +4,10 @@
 #![allow(dead_code, reason = "each of the two uses its own part")]
 #![allow(clippy::disallowed_macros, reason = "a test that is skipped says so aloud")]
 
+pub mod cases;
+pub mod good;
+pub mod server;
+
 use std::fs;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};

@@ -17,6 +17,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("engine", &["image", "network", "volume", "shim", "cgroup", "sys", "trace"]),
     ("vm", &["image", "network", "volume", "shim", "cgroup", "sys", "trace"]),
     ("lab", &["image", "network", "volume", "shim", "cgroup", "sys", "trace"]),
+    ("fuzzing", &["engine", "image", "runtime", "sys"]),
     ("cli", &["lab", "vm", "engine", "image", "network", "volume", "shim", "cgroup", "sys", "trace"]),
     ("cli/oci", &["runtime", "lab", "vm", "engine", "image", "network", "volume", "shim", "cgroup", "sys", "trace"]),
 ];
@@ -59,7 +60,7 @@ pub fn check(source: &Source) -> Vec<Breach> {
         if let Some(module) = path.own_module()
             && module != layer.split('/').next().unwrap_or(layer)
             && !may_use.contains(&module)
-            && module != "skip"
+            && !matches!(module, "skip" | "fuzzing")
         {
             breaches.push(breach(path.line, "layers", format!("`{layer}` may not use `{whole}`")));
         }

@@ -17,10 +17,15 @@ use super::challenge::{self, Challenge};
 use super::credentials::{Login, Logins};
 use super::endpoint::is_loopback;
 use super::error::Error;
+use super::persist::{persist, refused};
 use super::transport::{Answer, Ask, Transport, authority};
 
 /// What the specification gives a token that does not say how long it lives.
 const DEFAULT_LIFE: Duration = Duration::from_secs(60);
+/// A server may change its mind; an hour is the most that it is believed.
+pub(super) const MAX_LIFE: Duration = Duration::from_secs(3600);
+/// Servers take headers of 8 KiB, some of 16.
+const MAX_TOKEN_LEN: usize = 16 << 10;
 const MAX_TOKEN_BYTES: u64 = 1 << 20;
 
 /// How each host wants to be asked, and the tokens at hand.
@@ -90,7 +95,7 @@ impl Door {
                 }
                 let scope = scope.filter(|scope| scope.contains(&source.repository));
                 let scope = scope.unwrap_or_else(|| format!("repository:{}:pull", source.repository));
-                let ask = self.token_request(source, &realm, service.as_deref(), &scope)?;
+                let ask = self.token_request(transport, source, &realm, service.as_deref(), &scope)?;
                 let (value, life) = buy(transport, source, &ask, self.has_login(&source.host))?;
                 host.tokens.insert(source.repository.clone(), (value.clone(), Instant::now() + life));
                 Ok(Some(value))
@@ -98,14 +103,17 @@ impl Door {
         }
     }
 
-    fn token_request(&self, source: &Source, realm: &str, service: Option<&str>, scope: &str) -> Result<Ask, Error> {
+    fn token_request(
+        &self,
+        transport: &Transport,
+        source: &Source,
+        realm: &str,
+        service: Option<&str>,
+        scope: &str,
+    ) -> Result<Ask, Error> {
         let login = self.logins.find(&source.host)?;
-        // The realm is the registry's word alone: a login must not follow it out of TLS, nor off this machine.
-        let same_host = authority(realm) == Some(source.host.as_str());
-        let is_safe = realm.starts_with("https://") || same_host || authority(realm).is_some_and(is_loopback);
-        if !is_safe {
-            let problem = "it sends logins over an open connection";
-            return Err(Error::Protocol { host: source.host.clone(), problem });
+        if !is_trusted(transport, source, realm) {
+            return Err(Error::Realm { host: source.host.clone(), realm: realm.to_owned() });
         }
         let mut query: Vec<(&str, &str)> = service.map(|service| ("service", service)).into_iter().collect();
         query.push(("scope", scope));
@@ -124,24 +132,49 @@ impl Door {
     }
 }
 
+/// Whether a login may be sent there. The realm is the registry's word alone: a login must not follow it out of TLS, nor to
+/// what listens on this machine, unless the registry itself is without TLS or on this machine.
+fn is_trusted(transport: &Transport, source: &Source, realm: &str) -> bool {
+    let Some(to) = authority(realm) else { return false };
+    let from_here = is_loopback(&source.host);
+    match realm.split_once("://") {
+        _ if is_loopback(to) => from_here,
+        Some(("https", _)) => true,
+        Some(("http", _)) => source.base.starts_with("http://") && to == source.host || transport.is_plain_allowed(to),
+        _ => false,
+    }
+}
+
 fn buy(transport: &Transport, source: &Source, ask: &Ask, sent: bool) -> Result<(String, Duration), Error> {
     let broken = |problem| Error::Protocol { host: source.host.clone(), problem };
-    let answer = transport.send(ask).map_err(|wire| wire.at(authority(&ask.url).unwrap_or(&source.host)))?;
+    let answer = persist(transport, ask, authority(&ask.url).unwrap_or(&source.host))?;
     match answer.status {
         200 => {}
         401 | 403 => {
             let (host, repository) = (source.host.clone(), source.repository.clone());
             return Err(Error::Unauthorized { host, repository, sent });
         }
-        _ => return Err(super::refused(answer, &source.host, &ask.url)),
+        _ => return Err(refused(answer, &source.host, &ask.url)),
     }
     let bytes = answer.bytes(MAX_TOKEN_BYTES).ok().flatten().ok_or(broken("its token cannot be read"))?;
-    let token: Token = serde_json::from_slice(&bytes).map_err(|_| broken("its token cannot be read"))?;
-    let value = token.token.or(token.access_token).filter(|value| !value.is_empty());
+    let (token, life) = read_token(&bytes).map_err(broken)?;
+    Ok((format!("Bearer {token}"), life))
+}
+
+/// The token and how long it is used, out of what a token server says.
+pub(super) fn read_token(bytes: &[u8]) -> Result<(String, Duration), &'static str> {
+    let token: Token = serde_json::from_slice(bytes).map_err(|_| "its token cannot be read")?;
+    let value = token.token.or(token.access_token).filter(|value| !value.is_empty()).ok_or("it gave no token")?;
+    if value.len() > MAX_TOKEN_LEN {
+        return Err("its token is longer than any header may be");
+    }
+    // It goes into a header as it is: a line break in it would begin another header.
+    if !value.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err("its token has characters that no token has");
+    }
     let life = token.expires_in.map_or(DEFAULT_LIFE, Duration::from_secs);
     // A little less, so that it does not end on the way.
-    let life = life.saturating_sub(Duration::from_secs(5)).min(Duration::from_secs(3600));
-    Ok((format!("Bearer {}", value.ok_or(broken("it gave no token"))?), life))
+    Ok((value, life.saturating_sub(Duration::from_secs(5)).min(MAX_LIFE)))
 }
 
 fn basic(user: &str, password: &str) -> String {
@@ -167,6 +200,8 @@ fn encode(pairs: &[(&str, &str)]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::image::registry::Patience;
+    use proptest::prelude::*;
 
     #[test]
     fn queries_are_escaped() {
@@ -186,10 +221,51 @@ mod tests {
             repository: "a/b".into(),
             mirror_of: None,
         };
-        let ask = |realm: &str| door.token_request(&source, realm, Some("s"), "repository:a/b:pull");
-        assert!(ask("http://elsewhere.example/token").is_err());
+        let transport = Transport::new(Patience::default(), None, vec!["plain.example".into()]).unwrap();
+        let ask = |realm: &str| door.token_request(&transport, &source, realm, Some("s"), "repository:a/b:pull");
+        for bad in [
+            "http://elsewhere.example/token",
+            "http://r.example/token",
+            "http://127.0.0.1/token",
+            "https://localhost:5000/token",
+            "http://127.0.0.1:80@elsewhere.example/token",
+            "https://user@elsewhere.example/token",
+            "ftp://r.example/token",
+            "file:///etc/passwd",
+            "/token",
+            "https://",
+            "",
+        ] {
+            assert!(matches!(ask(bad), Err(Error::Realm { .. })), "{bad}");
+        }
+        assert!(ask("http://plain.example/token").is_ok(), "the user said that this host may go without TLS");
         let fine = ask("https://elsewhere.example/token?x=1").unwrap();
         assert_eq!(fine.url, "https://elsewhere.example/token?x=1&service=s&scope=repository:a/b:pull");
         assert_eq!(fine.authorization.as_deref(), Some("Basic dTpw"));
+    }
+
+    proptest! {
+        #[test]
+        fn foreign_tokens_are_headers_or_refused(bytes in proptest::collection::vec(any::<u8>(), 0..120)) {
+            if let Ok((token, _)) = read_token(&bytes) {
+                prop_assert!(token.bytes().all(|byte| byte.is_ascii_graphic()));
+            }
+        }
+
+        #[test]
+        fn a_token_is_taken_whole_or_not_at_all(token in "\\PC{0,40}|[!-~]{1,40}", life in proptest::option::of(any::<u64>())) {
+            let text = serde_json::json!({"token": token, "expires_in": life}).to_string();
+            let is_header = !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic());
+            match read_token(text.as_bytes()) {
+                Ok((value, life)) => prop_assert!(is_header && value == token && life <= MAX_LIFE),
+                Err(_) => prop_assert!(!is_header),
+            }
+        }
+
+        #[test]
+        fn queries_hold_nothing_that_ends_them(name in "[a-z]{1,5}", value in "\\PC{0,40}") {
+            let query = encode(&[(&name, &value)]);
+            prop_assert!(query.bytes().all(|byte| byte.is_ascii_graphic() && !b"&#?\"<>".contains(&byte)), "{}", query);
+        }
     }
 }

@@ -110,5 +110,14 @@ mod tests {
         fn foreign_headers_never_panic(value in "\\PC{0,60}") {
             let _ = choose([value.as_str()].into_iter());
         }
+
+        #[test]
+        fn what_is_quoted_is_read_as_it_was_meant(realm in "\\PC{0,30}", service in "\\PC{0,30}", first in any::<bool>()) {
+            let quoted = |text: &str| text.replace('\\', "\\\\").replace('"', "\\\"");
+            let bearer = format!("Bearer realm=\"{}\", service=\"{}\"", quoted(&realm), quoted(&service));
+            let value = if first { format!("{bearer}, Basic realm=x") } else { format!("Basic realm=x, {bearer}") };
+            let expected = Challenge::Bearer { realm, service: Some(service), scope: None };
+            prop_assert_eq!(choose([value.as_str()].into_iter()), Some(expected));
+        }
     }
 }

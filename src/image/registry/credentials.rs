@@ -161,6 +161,7 @@ fn ask_helper(helper: &str, server: &str) -> Result<Option<Login>, Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn logins(text: &str) -> Logins {
         serde_json::from_str(text).unwrap()
@@ -207,5 +208,31 @@ mod tests {
         assert_eq!(Logins::read(&path).unwrap().find("h").unwrap(), None);
         std::fs::write(&path, "{").unwrap();
         assert!(matches!(Logins::read(&path), Err(Error::DockerConfig { .. })));
+    }
+
+    proptest! {
+        #[test]
+        fn foreign_files_never_panic_and_are_never_told(bytes in proptest::collection::vec(any::<u8>(), 0..120)) {
+            if let Ok(all) = serde_json::from_slice::<Logins>(&bytes) {
+                let _ = all.find("h");
+            }
+        }
+
+        #[test]
+        fn a_stored_login_is_read_as_docker_wrote_it(user in "[^:\\x00]{1,20}", password in "[^\\x00]{0,20}", bare in any::<bool>()) {
+            let auth = STANDARD.encode(format!("{user}:{password}"));
+            let key = if bare { "h:5000" } else { "https://h:5000/v2/" };
+            let all = logins(&serde_json::json!({"auths": {key: {"auth": auth}}}).to_string());
+            let shown = format!("{all:?}");
+            prop_assert!(!shown.contains(&auth));
+            prop_assert_eq!(all.find("h:5000").unwrap(), Some(Login::Password { user, password }));
+            prop_assert_eq!(all.find("h").unwrap(), None);
+        }
+
+        #[test]
+        fn foreign_values_in_a_login_never_panic(auth in "\\PC{0,40}", token in proptest::option::of("\\PC{0,10}")) {
+            let all = logins(&serde_json::json!({"auths": {"h": {"auth": auth, "identitytoken": token}}}).to_string());
+            let _ = all.find("h").unwrap();
+        }
     }
 }

@@ -20,6 +20,22 @@ pub struct Endpoint {
     pub mirror_of: Option<String>,
 }
 
+impl Endpoint {
+    /// The host, and what was tried there where that does not go without saying.
+    pub fn described(&self) -> String {
+        if self.has_port() || self.schemes.len() < 2 {
+            return self.authority.clone();
+        }
+        let ports: Vec<&str> = self.schemes.iter().map(|scheme| if *scheme == "http" { "80" } else { "443" }).collect();
+        format!("{} (ports {})", self.authority, ports.join(" and "))
+    }
+
+    /// Whether the port is named; else each scheme has its own.
+    pub fn has_port(&self) -> bool {
+        self.authority.rsplit_once(':').is_some_and(|(_, port)| port.bytes().all(|byte| byte.is_ascii_digit()))
+    }
+}
+
 /// Hosts by registry, as configured.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Hosts {

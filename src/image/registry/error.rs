@@ -120,6 +120,22 @@ pub enum Error {
         /// What is odd.
         problem: &'static str,
     },
+    /// A page for people, where a document for programs should be.
+    #[error("{host} answers with a web page where {what} should be")]
+    WebPage {
+        /// The host.
+        host: String,
+        /// What was asked for.
+        what: String,
+    },
+    /// The place where it wants the login to be sent cannot be trusted with it.
+    #[error("registry {host} wants logins sent to {realm:?}, where they could be read on the way")]
+    Realm {
+        /// The host.
+        host: String,
+        /// The address it named.
+        realm: String,
+    },
     /// A document larger than any honest one.
     #[error("{what} is larger than the {limit_bytes} bytes allowed")]
     TooLarge {
@@ -230,7 +246,25 @@ impl Error {
             Self::DigestMismatch { .. } | Self::SizeMismatch { .. } => {
                 Some("someone between here and the registry changed the bytes; try again, or another mirror".to_owned())
             }
-            _ => None,
+            Self::Denied { host, .. } => Some(format!("ask its owner for access, then docker login {host}")),
+            Self::Refused { status: 500.., .. } | Self::Broken { .. } => {
+                Some("the trouble is at the other end: try again later, or name a mirror with --mirror".to_owned())
+            }
+            Self::Refused { host, .. } | Self::Protocol { host, .. } | Self::WebPage { host, .. } => Some(format!(
+                "is {host} a registry, and no login page or proxy before it? see curl -i https://{host}/v2/"
+            )),
+            Self::Realm { .. } => {
+                Some("rlab sends logins over TLS alone; its owner has to name an https realm".to_owned())
+            }
+            Self::TooLarge { .. } => Some("no honest image is like that: check the name, and who made it".to_owned()),
+            Self::Manifest { source, .. } => Some(source.hint().to_owned()),
+            Self::CredentialHelper { helper, .. } => {
+                Some(format!("see docker-credential-{helper} list, or take it out of Docker's config.json"))
+            }
+            Self::DockerConfig { path, .. } => Some(format!("mend {path}, or name another folder in DOCKER_CONFIG")),
+            Self::CaCert { .. } => Some("--cacert takes a file with a PEM certificate".to_owned()),
+            Self::BadMirror { .. } => Some("mend the mirror in the config file, or the flag --mirror".to_owned()),
+            Self::Stopped => None,
         }
     }
 }

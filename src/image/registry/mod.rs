@@ -8,7 +8,11 @@ mod challenge;
 mod credentials;
 mod endpoint;
 mod error;
+#[cfg(any(fuzzing, test))]
+pub mod fuzzing;
+mod headers;
 mod lookup;
+mod persist;
 mod roots;
 mod transport;
 mod wire;
@@ -18,39 +22,46 @@ use std::time::Duration;
 
 pub use credentials::Logins;
 pub use endpoint::{Endpoint, Hosts};
-pub use error::Error;
+pub use error::{Error, Unreached};
+pub use headers::{ContentRange, content_range};
 pub use transport::{Answer, Exchange};
 
 use auth::Door;
+use persist::{ATTEMPTS, message, persist, refused};
 use transport::{Ask, Transport};
-use wire::Wire;
 
 /// What a client is told from above.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Settings {
     /// Mirrors and insecure hosts.
     pub hosts: Hosts,
-    /// How long the name lookup and the connection may take, each.
-    pub reach_timeout: Duration,
+    /// How long to wait for what.
+    pub patience: Patience,
     /// An extra authority to trust.
     pub cacert: Option<PathBuf>,
     /// Stored logins.
     pub logins: Logins,
 }
 
-impl Default for Settings {
-    fn default() -> Self {
-        let reach_timeout = Duration::from_secs(3);
-        Self { hosts: Hosts::default(), reach_timeout, cacert: None, logins: Logins::default() }
-    }
+/// How long to wait for what. Nothing a server does may hold rlab for longer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Patience {
+    /// The name lookup and the connection, each.
+    pub reach: Duration,
+    /// Silence on an open connection: so long, and it is dead.
+    pub silence: Duration,
+    /// Before the second attempt; twice as long before each further one.
+    pub pause: Duration,
+    /// The longest that a server may ask to be left alone.
+    pub wait: Duration,
 }
 
-/// Attempts at a request that fails for reasons that pass.
-const ATTEMPTS: u32 = 4;
-const FIRST_PAUSE: Duration = Duration::from_millis(300);
-/// The longest a server may make us wait.
-const MAX_PATIENCE: Duration = Duration::from_secs(20);
-const MAX_ERROR_BYTES: u64 = 64 << 10;
+impl Default for Patience {
+    fn default() -> Self {
+        let (reach, silence) = (Duration::from_secs(3), Duration::from_secs(30));
+        Self { reach, silence, pause: Duration::from_millis(300), wait: Duration::from_secs(20) }
+    }
+}
 
 /// A client for any number of registries; shared by the threads of one pull.
 #[derive(Debug)]
@@ -88,13 +99,18 @@ impl Client {
     /// Opens nothing yet.
     pub fn new(settings: Settings) -> Result<Self, Error> {
         let insecure = settings.hosts.insecure.clone();
-        let transport = Transport::new(settings.reach_timeout, settings.cacert.as_deref(), insecure)?;
+        let transport = Transport::new(settings.patience, settings.cacert.as_deref(), insecure)?;
         Ok(Self { hosts: settings.hosts, transport, door: Door::new(settings.logins) })
     }
 
     /// Mirrors and insecure hosts.
     pub fn hosts(&self) -> &Hosts {
         &self.hosts
+    }
+
+    /// How long to wait for what.
+    pub fn patience(&self) -> &Patience {
+        self.transport.patience()
     }
 
     /// Everything asked since the last time, for the trace.
@@ -105,7 +121,7 @@ impl Client {
     /// Knocks at a host: finds the scheme it speaks and how it wants to be asked.
     pub fn connect(&self, endpoint: &Endpoint, repository: &str) -> Result<Source, Error> {
         let host = &endpoint.authority;
-        let mut failure = None;
+        let (mut failure, mut unreached) = (None, None);
         for scheme in &endpoint.schemes {
             let base = format!("{scheme}://{host}");
             match self.knock(&base, host) {
@@ -117,12 +133,17 @@ impl Client {
                         mirror_of: endpoint.mirror_of.clone(),
                     });
                 }
+                // Where no port is named, each scheme has its own: nobody at 443 says nothing about 80.
+                Err(Error::Unreachable { why, .. }) if !endpoint.has_port() && why != Unreached::NameLookup => {
+                    unreached = unreached.or(Some(why));
+                }
                 // Nobody is there, for any scheme; unless somebody answered to the one before.
                 Err(error @ Error::Unreachable { .. }) => return Err(failure.unwrap_or(error)),
                 Err(error) => failure = failure.or(Some(error)),
             }
         }
-        Err(failure.unwrap_or(Error::Protocol { host: host.clone(), problem: "no scheme to speak" }))
+        let unreached = unreached.map(|why| Error::Unreachable { host: endpoint.described(), why });
+        Err(failure.or(unreached).unwrap_or(Error::Protocol { host: host.clone(), problem: "no scheme to speak" }))
     }
 
     fn knock(&self, base: &str, host: &str) -> Result<(), Error> {
@@ -131,7 +152,7 @@ impl Client {
             note: Some("does it speak the registry protocol?".to_owned()),
             ..Ask::get(format!("{base}/v2/"))
         };
-        let answer = self.persist(&ask, host)?;
+        let answer = persist(&self.transport, &ask, host)?;
         match answer.status {
             200 | 401 => {
                 self.door.remember(host, &answer);
@@ -151,7 +172,7 @@ impl Client {
         loop {
             let authorization = self.door.open(&self.transport, source, fresh)?;
             let ask = Ask { headers: headers.to_vec(), authorization, ..Ask::get(url.clone()) };
-            let answer = self.persist(&ask, &source.host)?;
+            let answer = persist(&self.transport, &ask, &source.host)?;
             match answer.status {
                 200 | 206 | 416 => return Ok(answer),
                 401 if !fresh => {
@@ -176,12 +197,22 @@ impl Client {
         let mut attempts = 0..ATTEMPTS;
         loop {
             let answer = self.get(source, path, headers)?;
+            if answer.status != 200 {
+                let url = format!("{}/v2/{}/{path}", source.base, source.repository);
+                return Err(self.refusal(answer, source, path, &url));
+            }
             let text = |name: &str| answer.header(name).map(str::to_owned);
             let (media_type, digest) = (text("content-type"), text("docker-content-digest"));
+            if media_type.as_deref().is_some_and(|kind| kind.starts_with("text/html")) {
+                return Err(Error::WebPage { host: source.host.clone(), what: path.to_owned() });
+            }
             match answer.bytes(limit_bytes) {
                 Ok(Some(bytes)) => return Ok(Body { bytes, media_type, digest }),
-                Ok(None) => return Err(Error::TooLarge { what: path.to_owned(), limit_bytes }),
-                Err(_) if attempts.next().is_some() => std::thread::sleep(FIRST_PAUSE),
+                Ok(None) => {
+                    let what = format!("{path} of {} at {}", source.repository, source.host);
+                    return Err(Error::TooLarge { what, limit_bytes });
+                }
+                Err(_) if attempts.next().is_some() => std::thread::sleep(self.patience().pause),
                 Err(error) => return Err(Error::Broken { host: source.host.clone(), problem: error.to_string() }),
             }
         }
@@ -203,49 +234,9 @@ impl Client {
             _ => refused(answer, &host, url),
         }
     }
-
-    /// Sends, and sends again what failed for a reason that passes: a broken connection, a server out of breath.
-    fn persist(&self, ask: &Ask, host: &str) -> Result<Answer<'_>, Error> {
-        let mut pause = FIRST_PAUSE;
-        for left in (0..ATTEMPTS).rev() {
-            let outcome = self.transport.send(ask);
-            let wait = match &outcome {
-                Ok(answer) if matches!(answer.status, 429 | 500 | 502 | 503 | 504) => {
-                    answer.retry_after().unwrap_or(pause)
-                }
-                Err(Wire::Broken(_)) => pause,
-                _ => return outcome.map_err(|wire| wire.at(host)),
-            };
-            match outcome {
-                Ok(answer) if left > 0 && wait <= MAX_PATIENCE => answer.drain(),
-                Ok(answer) if answer.status == 429 => {
-                    return Err(Error::RateLimited { host: host.to_owned(), after: wait });
-                }
-                Ok(answer) => return Err(refused(answer, host, &ask.url)),
-                Err(wire) if left == 0 => return Err(wire.at(host)),
-                Err(_) => {}
-            }
-            std::thread::sleep(wait);
-            pause *= 2;
-        }
-        Err(Error::Protocol { host: host.to_owned(), problem: "it does not answer" })
-    }
 }
 
-fn refused(answer: Answer<'_>, host: &str, url: &str) -> Error {
-    let status = answer.status;
-    Error::Refused { host: host.to_owned(), url: url.to_owned(), status, message: message(answer) }
-}
-
-/// The registry's own words, out of the JSON that the specification gives errors.
-fn message(answer: Answer<'_>) -> String {
-    let bytes = answer.bytes(MAX_ERROR_BYTES).ok().flatten().unwrap_or_default();
-    let parsed: serde_json::Value = serde_json::from_slice(&bytes).unwrap_or_default();
-    let first = &parsed["errors"][0];
-    let words = first["message"].as_str().or(first["code"].as_str()).or(parsed["details"].as_str());
-    // One line, without what could move a terminal's cursor.
-    words.unwrap_or("no reason given").chars().filter(|c| !c.is_control()).take(200).collect()
-}
-
+#[cfg(test)]
+mod hostile;
 #[cfg(test)]
 pub mod tests;

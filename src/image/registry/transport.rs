@@ -13,8 +13,10 @@ use ureq::http::{HeaderMap, Request, Uri, header};
 use ureq::tls::TlsConfig;
 use ureq::unversioned::transport::DefaultConnector;
 
+use super::Patience;
 use super::endpoint::{host_of, is_loopback};
 use super::error::Error;
+use super::headers;
 use super::lookup::Lookup;
 use super::roots::roots;
 use super::wire::Wire;
@@ -72,48 +74,50 @@ pub struct Answer<'t> {
     transport: &'t Transport,
     index: usize,
     began: Instant,
+    /// When the current stretch of reading began, and what it brought.
+    stretch: (Instant, usize),
 }
 
 const MAX_REDIRECTS: usize = 5;
-/// Silence on an open connection for so long means it is dead.
-const SILENCE_LIMIT: Duration = Duration::from_secs(30);
+/// What a body must bring in the time that a connection may be silent: a server that sends a byte now and then would
+/// otherwise hold rlab for ever. The slowest modem brings ten times as much.
+const MIN_STRETCH_BYTES: usize = 4 << 10;
 type Outcome = Result<ureq::http::Response<ureq::Body>, ureq::Error>;
 
 /// The connections of one client.
 #[derive(Debug)]
 pub struct Transport {
     agent: Agent,
-    reach_timeout: Duration,
+    patience: Patience,
     insecure: Vec<String>,
     log: Mutex<Vec<Exchange>>,
 }
 
 impl Transport {
-    /// Opens nothing yet. `reach_timeout` bounds the name lookup and the connection, each.
-    pub fn new(reach_timeout: Duration, cacert: Option<&Path>, insecure: Vec<String>) -> Result<Self, Error> {
+    /// Opens nothing yet.
+    pub fn new(patience: Patience, cacert: Option<&Path>, insecure: Vec<String>) -> Result<Self, Error> {
+        let (reach, silence) = (patience.reach, Some(patience.silence));
         let mut config = Agent::config_builder()
             .http_status_as_error(false)
             .max_redirects(0)
             .max_redirects_will_error(false)
             .user_agent(concat!("rlab/", env!("CARGO_PKG_VERSION")))
-            .timeout_connect(Some(reach_timeout))
-            .timeout_recv_response(Some(SILENCE_LIMIT))
-            .timeout_per_read(Some(SILENCE_LIMIT))
-            .timeout_per_write(Some(SILENCE_LIMIT));
+            .timeout_connect(Some(reach))
+            .timeout_recv_response(silence)
+            .timeout_per_read(silence)
+            .timeout_per_write(silence);
         if let Some(roots) = roots(cacert)? {
             config = config.tls_config(TlsConfig::builder().root_certs(roots).build());
         }
-        let agent = Agent::with_parts(config.build(), DefaultConnector::default(), Lookup::new(reach_timeout));
-        Ok(Self { agent, reach_timeout, insecure, log: Mutex::default() })
+        let agent = Agent::with_parts(config.build(), DefaultConnector::default(), Lookup::new(reach));
+        Ok(Self { agent, patience, insecure, log: Mutex::default() })
     }
 
     /// Sends a request and follows where it is sent on to.
     pub fn send(&self, ask: &Ask) -> Result<Answer<'_>, Wire> {
         let mut url = ask.url.clone();
-        let first = authority(&url).map(str::to_owned);
         for hop in 0..=MAX_REDIRECTS {
-            let same_host = authority(&url) == first.as_deref();
-            let answer = self.once(ask, &url, hop, same_host && hop == 0)?;
+            let answer = self.once(ask, &url, hop).map_err(|wire| if hop > 0 { wire.elsewhere(&url) } else { wire })?;
             if !matches!(answer.status, 301 | 302 | 303 | 307 | 308) || ask.form.is_some() {
                 return Ok(answer);
             }
@@ -132,18 +136,31 @@ impl Transport {
         } else {
             return Err(Wire::Protocol("it redirects to an address of an unknown form"));
         };
-        let plain_allowed = authority(&target).is_some_and(|to| {
-            is_loopback(to) || self.insecure.iter().any(|allowed| allowed == to || allowed == host_of(to))
-        });
-        if target.starts_with("http://") && from.starts_with("https://") && !plain_allowed {
+        let to = authority(&target).ok_or(Wire::Protocol("it redirects to an address of an unknown form"))?;
+        if is_loopback(to) && !authority(from).is_some_and(is_loopback) {
+            // What listens on this machine trusts whoever is on it; a stranger must not ask it through us.
+            return Err(Wire::Protocol("it redirects to this machine itself"));
+        }
+        if target.starts_with("http://") && from.starts_with("https://") && !self.is_plain_allowed(to) {
             return Err(Wire::Protocol("it redirects from a secure to an open connection"));
         }
         Ok(target)
     }
 
-    fn once(&self, ask: &Ask, url: &str, hop: usize, with_login: bool) -> Result<Answer<'_>, Wire> {
+    /// Whether a host may be spoken to without TLS.
+    pub fn is_plain_allowed(&self, authority: &str) -> bool {
+        is_loopback(authority)
+            || self.insecure.iter().any(|allowed| allowed == authority || allowed == host_of(authority))
+    }
+
+    /// How long to wait for what.
+    pub fn patience(&self) -> &Patience {
+        &self.patience
+    }
+
+    fn once(&self, ask: &Ask, url: &str, hop: usize) -> Result<Answer<'_>, Wire> {
         let began = Instant::now();
-        let result = self.run(ask, url, with_login);
+        let result = self.run(ask, url, hop == 0);
         let note = ask.note.clone().filter(|_| hop == 0).or_else(|| (hop > 0).then(|| "redirected here".to_owned()));
         let shown = if hop > 0 { url.split('?').next().unwrap_or(url) } else { url };
         let status = result.as_ref().ok().map(|response| response.status().as_u16());
@@ -156,11 +173,12 @@ impl Transport {
             note,
         });
         let response = result
-            .map_err(|error| Wire::from(error, self.reach_timeout, ask.knocks))
+            .map_err(|error| Wire::from(error, self.patience.reach, ask.knocks))
             .inspect_err(|wire| self.annotate(index, wire))?;
         let (parts, body) = response.into_parts();
         let body = body.into_with_config().limit(u64::MAX).reader();
-        Ok(Answer { status: parts.status.as_u16(), headers: parts.headers, body, transport: self, index, began })
+        let (status, stretch) = (parts.status.as_u16(), (Instant::now(), 0));
+        Ok(Answer { status, headers: parts.headers, body, transport: self, index, began, stretch })
     }
 
     fn run(&self, ask: &Ask, url: &str, with_login: bool) -> Outcome {
@@ -187,7 +205,7 @@ impl Transport {
             scope = scope.proxy(None);
         }
         if knocks {
-            let limit = Some(self.reach_timeout);
+            let limit = Some(self.patience.reach);
             scope = scope.timeout_recv_response(limit).timeout_per_read(limit);
         }
         self.agent.run(scope.build())
@@ -225,15 +243,20 @@ impl Answer<'_> {
         self.headers.get(name).and_then(|value| value.to_str().ok())
     }
 
-    /// How long the server asks to wait, when it says so in seconds.
+    /// How long the server asks to wait, when it says so.
     pub fn retry_after(&self) -> Option<Duration> {
-        self.header("retry-after").and_then(|text| text.trim().parse().ok()).map(Duration::from_secs)
+        headers::retry_after(self.header("retry-after")?, self.header("date"))
+    }
+
+    /// The length that the server promises for what it sends.
+    pub fn content_length(&self) -> Option<u64> {
+        self.header("content-length").and_then(|text| text.trim().parse().ok())
     }
 
     /// Reads the whole body; `Ok(None)` when it is longer than allowed.
     pub fn bytes(mut self, limit_bytes: u64) -> io::Result<Option<Vec<u8>>> {
         let mut bytes = Vec::new();
-        let result = (&mut self.body).take(limit_bytes + 1).read_to_end(&mut bytes);
+        let result = (&mut self).take(limit_bytes + 1).read_to_end(&mut bytes);
         self.finish(bytes.len() as u64);
         result?;
         Ok((bytes.len() as u64 <= limit_bytes).then_some(bytes))
@@ -253,16 +276,26 @@ impl Answer<'_> {
 
 impl Read for Answer<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.body.read(buffer)
+        let n = self.body.read(buffer)?;
+        self.stretch.1 += n;
+        let (began, brought) = self.stretch;
+        if n > 0 && began.elapsed() > self.transport.patience.silence {
+            if brought < MIN_STRETCH_BYTES {
+                return Err(io::Error::new(io::ErrorKind::TimedOut, "it sends too slowly to ever end"));
+            }
+            self.stretch = (Instant::now(), 0);
+        }
+        Ok(n)
     }
 }
 
-/// Host and port of an address.
+/// Host and port of an address. One with a user in it has none: `http://127.0.0.1:80@elsewhere/` only looks like this
+/// machine, and no registry needs it.
 pub fn authority(url: &str) -> Option<&str> {
     let rest = url.split_once("://")?.1;
     let authority = rest.split(['/', '?', '#']).next()?;
-    url.parse::<Uri>().ok()?;
-    Some(authority)
+    let parsed: Uri = url.parse().ok()?;
+    (parsed.authority()?.as_str() == authority && !authority.contains('@')).then_some(authority)
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use std::time::Duration;
 use ureq::Timeout;
 
 use super::error::{Error, Unreached};
+use super::transport::authority;
 
 /// A failure on the wire.
 #[derive(Debug)]
@@ -45,7 +46,21 @@ impl Wire {
             ureq::Error::Rustls(error) => Wire::Tls(first_clause(&error.to_string())),
             ureq::Error::Tls(text) => Wire::Tls(text.to_owned()),
             ureq::Error::Protocol(_) => Wire::Protocol("the answer is not HTTP"),
+            ureq::Error::LargeResponseHeader(..) => Wire::Protocol("its headers are without end"),
+            ureq::Error::BadUri(_) | ureq::Error::Http(_) => Wire::Protocol("it names an address that is none"),
+            ureq::Error::Timeout(_) => Wire::Broken("it fell silent".to_owned()),
             other => Wire::Broken(other.to_string()),
+        }
+    }
+
+    /// The same at the host of an address that the one asked has sent us to. That one was reached, and answered.
+    pub fn elsewhere(self, url: &str) -> Self {
+        let host = authority(url).unwrap_or(url);
+        match self {
+            Self::Unreached(why) => Self::Broken(format!("it sends to {host}, and there {why}")),
+            Self::Broken(problem) => Self::Broken(format!("it sends to {host}, and there {problem}")),
+            Self::Tls(problem) => Self::Tls(format!("it sends to {host}, and there {problem}")),
+            Self::Protocol(problem) => Self::Protocol(problem),
         }
     }
 

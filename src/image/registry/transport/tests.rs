@@ -2,12 +2,14 @@
 
 use std::net::TcpListener;
 
+use proptest::prelude::*;
+
 use super::*;
 use crate::image::registry::error::Unreached;
 use crate::image::registry::tests::{ok, serve};
 
 fn transport() -> Transport {
-    Transport::new(Duration::from_secs(2), None, Vec::new()).unwrap()
+    Transport::new(Patience::default(), None, Vec::new()).unwrap()
 }
 
 #[test]
@@ -54,6 +56,33 @@ fn secure_connections_do_not_redirect_to_open_ones() {
 }
 
 #[test]
+fn a_stranger_does_not_lead_to_this_machine() {
+    let transport = Transport::new(Patience::default(), None, vec!["plain.example".into()]).unwrap();
+    let from = |from: &str, to: &str| transport.redirect(from, to);
+    for to in ["http://127.0.0.1:2375/x", "https://localhost/x", "http://[::1]:80/x"] {
+        let refused = from("https://r.example/v2/x", to);
+        assert!(matches!(refused, Err(Wire::Protocol("it redirects to this machine itself"))), "{to}: {refused:?}");
+        assert!(from("http://plain.example/v2/x", to).is_err(), "{to}");
+        assert!(from("http://127.0.0.1:5000/v2/x", to).is_ok(), "{to}");
+    }
+    assert!(
+        from("https://r.example/v2/x", "http://127.0.0.1:80@evil.example/x").is_err(),
+        "it only looks like loopback"
+    );
+    assert!(from("https://r.example/v2/x", "http://plain.example/x").is_ok(), "the user said so");
+}
+
+proptest! {
+    #[test]
+    fn redirects_never_panic_and_never_leave_http(to in "\\PC{0,40}|(https?|ftp|file)://\\PC{0,30}") {
+        if let Ok(target) = transport().redirect("https://r.example/v2/x", &to) {
+            prop_assert!(target.starts_with("https://"), "{}", target);
+            prop_assert!(authority(&target).is_some_and(|host| !host.contains('@') && !host.is_empty()), "{}", target);
+        }
+    }
+}
+
+#[test]
 fn nobody_there_is_told_from_somebody_who_is_odd() {
     let closed = {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -74,7 +103,8 @@ fn nobody_there_is_told_from_somebody_who_is_odd() {
 #[test]
 fn a_host_that_stays_silent_is_not_there() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let transport = Transport::new(Duration::from_millis(300), None, Vec::new()).unwrap();
+    let patience = Patience { reach: Duration::from_millis(300), ..Patience::default() };
+    let transport = Transport::new(patience, None, Vec::new()).unwrap();
     let began = Instant::now();
     let ask = Ask { knocks: true, ..Ask::get(format!("http://{}/v2/", listener.local_addr().unwrap())) };
     let silent = transport.send(&ask).err().unwrap();

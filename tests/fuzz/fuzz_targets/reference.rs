@@ -1,0 +1,5 @@
+//! See `rlab::fuzzing::reference` for what must hold.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| rlab::fuzzing::reference(data));
