@@ -40,4 +40,6 @@ fn now() -> String {
 }
 
 #[cfg(test)]
+mod hostile;
+#[cfg(test)]
 mod tests;

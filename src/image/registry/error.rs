@@ -230,6 +230,9 @@ impl Error {
             Self::DigestMismatch { .. } | Self::SizeMismatch { .. } => {
                 Some("someone between here and the registry changed the bytes; try again, or another mirror".to_owned())
             }
+            Self::Manifest { .. } => {
+                Some("the image was built broken: try another tag, and tell whoever built it".to_owned())
+            }
             _ => None,
         }
     }

@@ -231,7 +231,8 @@ fn try_all(faults: impl Fn(&Value) -> Faults) {
             match plan(&with_fault(&base, place, fault.as_ref())) {
                 Ok(plan) => {
                     taken += 1;
-                    if !sound(&plan) {
+                    let was_object = base.pointer(place).is_some_and(Value::is_object);
+                    if !sound(&plan) || (was_object && fault.is_some_and(|fault| fault.is_array())) {
                         problems.push(format!("{place}, {what}: taken, but not sound"));
                     }
                 }
