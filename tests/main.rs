@@ -10,6 +10,7 @@
 mod classroom;
 mod explain;
 mod harness;
+mod hostile;
 mod house;
 mod images;
 mod isolation;

@@ -5,6 +5,7 @@ pub mod container;
 mod error;
 mod home;
 mod idmap;
+mod image_config;
 mod images;
 mod journal;
 pub mod options;

@@ -5,6 +5,8 @@ use serde_json::Value;
 
 /// How much of a parser's message is passed on: it repeats what it found, which may be a megabyte.
 const SHOWN_LETTERS: usize = 200;
+/// What was expected stands at its end.
+const SHOWN_AT_END: usize = 60;
 
 /// Reads one document and nothing behind it. The values at `objects` have to be objects where they are there: a list in
 /// such a place would be taken for the fields in their order. `[]` is each entry of a list, and "" the whole.
@@ -28,13 +30,15 @@ fn has_list(value: &Value, path: &str) -> bool {
     }
 }
 
-/// The beginning of a foreign text, fit for a message of one line.
+/// A foreign text, fit for a message of one line: of a long one the beginning and the end.
 pub fn shown(problem: &str) -> String {
     let clean = |letter: char| if letter.is_control() { ' ' } else { letter };
-    match problem.char_indices().nth(SHOWN_LETTERS) {
-        Some((end, _)) => problem[..end].chars().map(clean).chain(['…']).collect(),
-        None => problem.chars().map(clean).collect(),
+    let count = problem.chars().count();
+    if count <= SHOWN_LETTERS {
+        return problem.chars().map(clean).collect();
     }
+    let end = problem.chars().skip(count - SHOWN_AT_END);
+    problem.chars().take(SHOWN_LETTERS - SHOWN_AT_END).chain(['…']).chain(end).map(clean).collect()
 }
 
 #[cfg(test)]
@@ -53,6 +57,7 @@ mod tests {
         let long = format!(r#"{{"list":"{}"}}"#, "x\\n".repeat(100_000));
         let told = parse::<Document>(long.as_bytes(), &[]).unwrap_err();
         assert!(told.len() < 300 && !told.contains('\n') && told.starts_with("list: "), "{told}");
+        assert!(told.contains("expected a sequence"), "{told}");
         let listed = |text: &str, path| parse::<Value>(text.as_bytes(), &[path]).err();
         assert_eq!(listed("[]", "").as_deref(), Some("a list where an object belongs"));
         assert_eq!(listed(r#"{"a":[{},{"b":[]}]}"#, "a[].b").as_deref(), Some("a[].b: a list where an object belongs"));
