@@ -1,5 +1,6 @@
 //! Images by someone who means harm, pulled by the binary: refused with the layer, the entry and a next step; the store
 //! and the host are as they were.
+#![allow(clippy::disallowed_macros, reason = "a table says how long it is")]
 
 use crate::harness::host::{Inventory, alone, together};
 use crate::harness::{Output, Rlab, need};
@@ -297,7 +298,7 @@ fn what_an_image_asks_for_and_cannot_have_is_refused_before_anything_is_made() {
         rlab.run(&["pull", "-q", &format!("{registry}/lab/{name}")]).succeeded();
     }
     // The first run makes the folders that every run needs.
-    rlab.run(&["run", "--rm", "--network", "none", &format!("{registry}/lab/nothing")]).ended_with(125);
+    rlab.run(&["run", "--rm", "--network", "none", &format!("{registry}/lab/no-program")]).ended_with(125);
     let before = Inventory::take(&[&rlab.root()]);
     for (name, _, told) in &cases {
         let image = format!("{registry}/lab/{name}");
