@@ -33,6 +33,7 @@ fn small() -> Vec<u8> {
 
 /// Takes in a damaged blob; fails unless it is refused with what belongs to a refusal, or is what was promised after all.
 fn try_damaged(place: &Place, before: &Inventory, blob: Vec<u8>, promised: &Digest, what: &str) -> bool {
+    let blob_path = place.store.blob_path(&Digest::sha256(&blob));
     match place.take_in(&[(blob, promised.clone())], Limits::default()) {
         Ok(layer) => {
             tree::remove(
@@ -40,6 +41,7 @@ fn try_damaged(place: &Place, before: &Inventory, blob: Vec<u8>, promised: &Dige
                 promised.hex().as_bytes(),
             )
             .unwrap();
+            std::fs::remove_file(blob_path).unwrap();
             false
         }
         Err(error) => {
