@@ -12,6 +12,7 @@ mod escapes;
 mod explain;
 mod faults;
 mod harness;
+mod hostile;
 mod hostile_registry;
 mod house;
 mod images;

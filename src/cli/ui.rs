@@ -30,12 +30,12 @@ impl Ui {
 
     /// A status line.
     pub fn status(&mut self, text: &str) {
-        let _gone = writeln!(self.err, "{text}");
+        let _gone = writeln!(self.err, "{}", harmless(text));
     }
 
     /// An error and its next step, and the exit code it means.
     pub fn failure(&mut self, failure: &Failure) -> ExitCode {
-        let _gone = writeln!(self.err, "{} {failure}", "rlab:".red().bold());
+        let _gone = writeln!(self.err, "{} {}", "rlab:".red().bold(), harmless(&failure.to_string()));
         if let Some(hint) = failure.hint() {
             let wrapped = textwrap::fill(&hint, textwrap::Options::new(73).subsequent_indent("       "));
             let _gone = writeln!(self.err, "  {} {wrapped}", "try:".bold());
@@ -72,8 +72,27 @@ impl Ui {
     }
 }
 
+/// A text in which strangers have had a say, an image's history or a registry's answer, without what would move the
+/// cursor, rename the window or type for the user.
+pub fn harmless(text: &str) -> String {
+    let is_harmful = |letter: char| letter.is_control() && letter != '\n';
+    let mut out = String::with_capacity(text.len());
+    for letter in text.chars() {
+        if is_harmful(letter) { out.extend(letter.escape_unicode()) } else { out.push(letter) }
+    }
+    out
+}
+
 /// clap's own message about the arguments, with Docker's exit code.
 pub fn usage(error: &clap::Error) -> ExitCode {
     let _gone = error.print();
     ExitCode::from(if error.use_stderr() { 125 } else { 0 })
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_foreign_text_cannot_write_to_the_terminal() {
+        assert_eq!(super::harmless("a\x1b]0;x\x07\r\u{9b}b\n"), "a\\u{1b}]0;x\\u{7}\\u{d}\\u{9b}b\n");
+    }
 }

@@ -2,7 +2,7 @@
 
 use super::error::{Error, file};
 use super::home::Home;
-use super::journal::{Journal, Made};
+use super::journal::{Journal, Made, remove_tree};
 use crate::image::digest::Digest;
 use crate::sys::flock;
 use serde::{Deserialize, Serialize};
@@ -163,7 +163,7 @@ pub fn remove(home: &Home, typed: &str) -> Result<(), Error> {
         return Err(Error::Running(typed.to_owned()));
     }
     let kept = home.kept().join(&record.id);
-    std::fs::remove_dir_all(&kept).map_err(file(&kept))
+    remove_tree(&kept).map_err(file(&kept))
 }
 
 /// 64 random hex digits, as Docker's ids are.

@@ -53,6 +53,16 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
+    /// Something that the image asks for, and that no container can have.
+    #[error("the image's config: {field} {value:?} {reason}")]
+    ImageConfig {
+        /// The field's name.
+        field: &'static str,
+        /// What it holds.
+        value: String,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
     /// A name is taken.
     #[error("the name {name:?} is taken by container {id}")]
     NameTaken {
@@ -112,6 +122,9 @@ impl Error {
             Error::Call { stage: "snapshot", error } => snapshot_hint(error),
             Error::NotHere(image) => Some(format!("rlab pull {image}")),
             Error::NoCommand(image) => Some(format!("rlab run {image} COMMAND")),
+            Error::ImageConfig { field: "WorkingDir", .. } => Some("give another with --workdir".to_owned()),
+            Error::ImageConfig { .. } => Some("try another tag, and tell whoever built the image".to_owned()),
+            Error::User { .. } => Some("give another with --user, such as --user 0".to_owned()),
             Error::NotRoot(_) => Some("sudo rlab …".to_owned()),
             Error::NameTaken { .. } => Some("give another --name, or rlab rm the other container".to_owned()),
             Error::NoTrace(_) => Some("a trace is kept of a run with --explain and without --rm".to_owned()),

@@ -9,6 +9,7 @@ use crate::sys;
 use serde::{Deserialize, Serialize};
 use std::fs::{File, OpenOptions};
 use std::io::Write;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 /// The list's name in the container's directory.
@@ -127,7 +128,7 @@ impl Made {
 
     fn take_away(&self, dir: &Path) -> Result<(), Error> {
         match self {
-            Made::Directory(path) => match std::fs::remove_dir_all(path) {
+            Made::Directory(path) => match remove_tree(path) {
                 Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(file(path)(error)),
                 _ => Ok(()),
             },
@@ -145,9 +146,31 @@ impl Made {
     }
 }
 
+/// Removes a directory in which a container could write: as deep as it liked, so that walking down would fail.
+pub fn remove_tree(path: &Path) -> std::io::Result<()> {
+    let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
+        return Err(std::io::ErrorKind::InvalidInput.into());
+    };
+    sys::tree::remove(sys::tree::open_root(parent)?, name.as_bytes())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_tree_that_a_container_made_too_deep_goes_as_well() {
+        let root = tempfile::tempdir().unwrap();
+        let dir = root.path().join("dir");
+        std::fs::create_dir(&dir).unwrap();
+        let mut current = sys::tree::open_root(&dir).unwrap();
+        for _ in 0..2000 {
+            sys::tree::make_dir(&current, b"d").unwrap();
+            current = sys::tree::open_child(&current, b"d").unwrap();
+        }
+        remove_tree(&dir).unwrap();
+        assert!(!dir.exists() && root.path().exists());
+    }
 
     #[test]
     fn what_is_to_be_kept_stays_and_the_rest_goes() {

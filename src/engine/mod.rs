@@ -7,6 +7,7 @@ mod error;
 pub mod fuzzing;
 mod home;
 mod idmap;
+mod image_config;
 mod images;
 mod journal;
 pub mod options;

@@ -8,7 +8,7 @@ use super::journal::Made;
 use super::options::RunOptions;
 use super::spec::{Order, spec};
 use super::user::resolve as resolve_user;
-use super::{idmap, snapshot};
+use super::{idmap, image_config, snapshot};
 use crate::image::config::ExecConfig;
 use crate::image::reference::Reference;
 use crate::image::store::{ImageRecord, Store};
@@ -62,9 +62,10 @@ fn live(
     signals: &mut Signals,
 ) -> Result<Ended, Error> {
     let image = heeding(signals, container, || obtain(store, reference, sources))?;
+    let config = store.config(&image)?.config;
+    image_config::check(&config, options)?;
     let rootfs =
         trace::stage(Stage::Snapshot, || snapshot::create(home, container, store, &image, options.private_user))?;
-    let config = store.config(&image)?.config;
     let args = command(options, &config)?;
     keep_record(container, &image, &args, options.remove)?;
     go_on(signals)?;

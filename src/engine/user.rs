@@ -9,6 +9,8 @@ use std::path::Path;
 
 /// No honest passwd file is larger.
 const MAX_FILE_BYTES: u64 = 4 << 20;
+/// How much of a name a message repeats: an image may ask for a megabyte.
+const SHOWN_LETTERS: usize = 100;
 
 /// A user, with all that the program has to get.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -33,7 +35,8 @@ pub fn resolve(wanted: &str, tree: &RootDir) -> Result<User, Error> {
 }
 
 pub(super) fn find(wanted: &str, passwd: &str, group: &str) -> Result<User, Error> {
-    let unknown = |reason: &str| Error::User { user: wanted.to_owned(), reason: reason.to_owned() };
+    let shown = || wanted.chars().take(SHOWN_LETTERS).collect();
+    let unknown = |reason: &str| Error::User { user: shown(), reason: reason.to_owned() };
     let (name, group_name) = match wanted.split_once(':') {
         Some((name, group)) => (name, Some(group).filter(|group| !group.is_empty())),
         None => (wanted, None),

@@ -105,7 +105,7 @@ pub struct History {
 impl ImageConfig {
     /// Reads a configuration.
     pub fn parse(bytes: &[u8]) -> Result<Self, String> {
-        json::parse(bytes)
+        json::parse(bytes, &["", "config", "rootfs", "history[]"])
     }
 
     /// The machine the image is for.

@@ -156,19 +156,22 @@ pub fn parse(bytes: &[u8], media_type: Option<&str>) -> Result<Document, Error> 
     if media_type.is_some_and(|known| DOCKER_SCHEMA1.contains(&known)) {
         return Err(Error::Schema1);
     }
-    let raw: Raw = json::parse(bytes).map_err(|problem| {
+    let raw: Raw = json::parse(bytes, &["", "config", "layers[]"]).map_err(|problem| {
         let schema1 = serde_json::from_slice::<serde_json::Value>(bytes).is_ok_and(|value| value["schemaVersion"] == 1);
         if schema1 { Error::Schema1 } else { Error::Malformed(problem) }
     })?;
     if raw.schema_version == 1 {
         return Err(Error::Schema1);
     }
+    if raw.schema_version != 2 {
+        return Err(Error::Malformed(format!("schemaVersion: {} is none that rlab knows", raw.schema_version)));
+    }
     let header = media_type.filter(|known| ACCEPTED.contains(known));
     if let (Some(header), Some(body)) = (header, &raw.media_type)
         && header != body
     {
         // One document read as two different kinds is how a signed index can smuggle an unsigned image (CVE-2021-41190).
-        return Err(Error::Disagree { header: header.to_owned(), body: body.clone() });
+        return Err(Error::Disagree { header: header.to_owned(), body: json::shown(body) });
     }
     let kind = raw.media_type.as_deref().or(header);
     match (raw.manifests, raw.config, raw.layers) {
@@ -178,7 +181,10 @@ pub fn parse(bytes: &[u8], media_type: Option<&str>) -> Result<Document, Error> 
         }
         (None, Some(config), Some(layers)) if !matches!(kind, Some(OCI_INDEX | DOCKER_INDEX)) => {
             if !config.is_config() {
-                return Err(Error::NotAnImage(config.media_type));
+                return Err(Error::NotAnImage(json::shown(&config.media_type)));
+            }
+            if let Some(bad) = layers.iter().chain([&config]).find(|one| i64::try_from(one.size_bytes).is_err()) {
+                return Err(Error::Malformed(format!("size: {} is more than any file has", bad.size_bytes)));
             }
             if layers.len() > MAX_LAYERS {
                 return Err(Error::TooManyLayers(layers.len()));

@@ -42,4 +42,6 @@ fn now() -> String {
 }
 
 #[cfg(test)]
+mod hostile;
+#[cfg(test)]
 mod tests;

@@ -28,7 +28,7 @@ impl Store {
     pub fn inspect(&self, record: &ImageRecord) -> Result<Value, Error> {
         let config = self.read_blob(&record.config)?;
         let raw: Value =
-            json::parse(&config).map_err(|problem| Error::BadConfig { digest: record.config.clone(), problem })?;
+            json::parse(&config, &[]).map_err(|problem| Error::BadConfig { digest: record.config.clone(), problem })?;
         let text = |key: &str| raw[key].as_str().unwrap_or_default().to_owned();
         let names: Vec<ImageRecord> =
             self.records_by_name()?.into_iter().filter(|one| one.config == record.config).collect();

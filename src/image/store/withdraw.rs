@@ -6,12 +6,16 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::io;
+use std::time::Duration;
 
 use super::remove::InUse;
 use super::{Error, Lease, Store};
 use crate::image::digest::Digest;
 use crate::image::resolve::Resolved;
 use crate::sys::{flock, tree};
+
+const ATTEMPTS: u32 = 20;
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// What an image consists of, as far as it is known when it fails.
 #[derive(Debug, Default)]
@@ -38,9 +42,8 @@ impl Lease {
     /// consists of. Does nothing while another process takes in an image: that may be about to use the same content.
     pub fn withdraw(self, content: &Content, refused: bool, in_use: &[InUse]) -> Result<(), Error> {
         let store = &self.store;
-        // The lease itself becomes the exclusive lock, see flock(2).
         let path = store.directory.join("lock");
-        if !flock::try_lock(&self.lock, flock::Mode::Exclusive).map_err(|source| Error::io(&path, source))? {
+        if !self.make_exclusive().map_err(|source| Error::io(&path, source))? {
             return Ok(());
         }
         let (blobs, layers) = store.named(in_use)?;
@@ -64,6 +67,20 @@ impl Lease {
             }
         }
         Ok(())
+    }
+}
+
+impl Lease {
+    /// Turns the lease into the exclusive lock, see flock(2), if nobody else has one. Asked a few times: a program that
+    /// another thread is just starting holds copies of all descriptors, and with them of locks, until its execve.
+    fn make_exclusive(&self) -> io::Result<bool> {
+        for _ in 0..ATTEMPTS {
+            if flock::try_lock(&self.lock, flock::Mode::Exclusive)? {
+                return Ok(true);
+            }
+            std::thread::sleep(PAUSE);
+        }
+        Ok(false)
     }
 }
 

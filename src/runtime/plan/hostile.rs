@@ -144,15 +144,12 @@ fn faults() -> Faults {
         ("a truth", Some(json!(true))),
         ("a number", Some(json!(7))),
         ("a number below zero", Some(json!(-1))),
-        ("2^31", Some(json!(2_147_483_648u64))),
         ("2^32 - 1", Some(json!(u32::MAX))),
         ("2^63", Some(json!(9_223_372_036_854_775_808u64))),
         ("2^64 - 1", Some(json!(u64::MAX))),
         ("the least of 64 bits", Some(json!(i64::MIN))),
-        ("a fraction", Some(json!(1.5))),
         ("1e300", Some(json!(1e300))),
         ("an empty string", Some(json!(""))),
-        ("a string", Some(json!("x"))),
         ("a string with a NUL", Some(json!("/a\0b"))),
         ("a string with a newline", Some(json!("/a\nb"))),
         ("a string that climbs", Some(json!("/a/../../..//b/.."))),
@@ -231,7 +228,8 @@ fn try_all(faults: impl Fn(&Value) -> Faults) {
             match plan(&with_fault(&base, place, fault.as_ref())) {
                 Ok(plan) => {
                     taken += 1;
-                    if !sound(&plan) {
+                    let was_object = base.pointer(place).is_some_and(Value::is_object);
+                    if !sound(&plan) || (was_object && fault.is_some_and(|fault| fault.is_array())) {
                         problems.push(format!("{place}, {what}: taken, but not sound"));
                     }
                 }

@@ -373,7 +373,7 @@ fn capabilities(sets: &oci_spec::runtime::LinuxCapabilities) -> Result<Capabilit
     let mask = |set: &Option<oci_spec::runtime::Capabilities>| {
         let names: Vec<String> = set.iter().flatten().map(ToString::to_string).collect();
         sys::capability_mask(&names)
-            .ok_or_else(|| invalid("process.capabilities", &names.join(" "), "names no capability"))
+            .ok_or_else(|| invalid("process.capabilities", names.join(" "), "names no capability"))
     };
     let sets = Capabilities {
         bounding: mask(sets.bounding())?,

@@ -39,15 +39,59 @@ const REQUIRED: [&str; 28] = [
     "linux.resources.blockIO.weightDevice[].minor",
 ];
 
+/// What has to be an object where it is there: a list in such a place would be taken for the fields in their order, and
+/// an empty one for limits and capabilities that nobody set.
+const OBJECTS: [&str; 27] = [
+    "",
+    "root",
+    "process",
+    "process.user",
+    "process.consoleSize",
+    "process.capabilities",
+    "process.rlimits[]",
+    "mounts[]",
+    "linux",
+    "linux.namespaces[]",
+    "linux.uidMappings[]",
+    "linux.gidMappings[]",
+    "linux.devices[]",
+    "linux.resources",
+    "linux.resources.memory",
+    "linux.resources.cpu",
+    "linux.resources.pids",
+    "linux.resources.blockIO",
+    "linux.resources.blockIO.throttleReadBpsDevice[]",
+    "linux.resources.devices[]",
+    "linux.resources.hugepageLimits[]",
+    "linux.resources.network",
+    "linux.resources.network.priorities[]",
+    "linux.resources.rdma",
+    "linux.seccomp",
+    "linux.seccomp.syscalls[]",
+    "linux.seccomp.syscalls[].args[]",
+];
+
 /// Reads config.json.
 pub fn spec(text: &[u8]) -> Result<Spec, PlanError> {
     let mut source = serde_json::Deserializer::from_slice(text);
     let spec = serde_path_to_error::deserialize(&mut source).map_err(|error| malformed(&error.to_string()))?;
     source.end().map_err(|error| malformed(&error.to_string()))?;
     let value: Value = serde_json::from_slice(text).map_err(|error| malformed(&error.to_string()))?;
+    if let Some(path) = OBJECTS.into_iter().find(|path| has_list(&value, path)) {
+        return Err(malformed(format!("{path}: a list where an object belongs").trim_start_matches(": ")));
+    }
     match REQUIRED.into_iter().find(|path| is_missing(&value, path)) {
         Some(path) => Err(missing(path)),
         None => Ok(spec),
+    }
+}
+
+fn has_list(value: &Value, path: &str) -> bool {
+    let (name, rest) = path.split_once('.').unwrap_or((path, ""));
+    match name.strip_suffix("[]") {
+        _ if name.is_empty() => value.is_array(),
+        None => value.get(name).is_some_and(|found| has_list(found, rest)),
+        Some(list) => value[list].as_array().is_some_and(|all| all.iter().any(|one| has_list(one, rest))),
     }
 }
 

@@ -3,9 +3,11 @@
 use std::io::{self, BufReader, Read, Write};
 
 use flate2::write::GzEncoder;
+use proptest::prelude::*;
 use tar::EntryType;
 
 use super::super::archive::Archive;
+use super::super::compression::decompress;
 use super::super::extract::Extractor;
 use super::super::{Compression, Error, Limits};
 use super::forge::Forge;
@@ -31,6 +33,7 @@ fn small() -> Vec<u8> {
 
 /// Takes in a damaged blob; fails unless it is refused with what belongs to a refusal, or is what was promised after all.
 fn try_damaged(place: &Place, before: &Inventory, blob: Vec<u8>, promised: &Digest, what: &str) -> bool {
+    let blob_path = place.store.blob_path(&Digest::sha256(&blob));
     match place.take_in(&[(blob, promised.clone())], Limits::default()) {
         Ok(layer) => {
             tree::remove(
@@ -38,6 +41,7 @@ fn try_damaged(place: &Place, before: &Inventory, blob: Vec<u8>, promised: &Dige
                 promised.hex().as_bytes(),
             )
             .unwrap();
+            std::fs::remove_file(blob_path).unwrap();
             false
         }
         Err(error) => {
@@ -214,4 +218,49 @@ fn a_large_global_header_does_not_slow_every_entry() {
         .collect();
     let error = place.take_in(&[(many.clone(), Digest::sha256(&many))], Limits::default()).unwrap_err();
     assert!(error.to_string().contains("global headers"), "{error}");
+}
+
+proptest! {
+    #[test]
+    fn a_foreign_stream_never_panics(
+        changes in proptest::collection::vec((0usize..7000, any::<u8>()), 0..6),
+        end in 0usize..8000,
+        which in 0usize..3,
+        compressed in any::<bool>(),
+    ) {
+        let tar = small();
+        let mut bytes = if compressed { pack(&tar, PACKINGS[which]) } else { tar };
+        for (at, byte) in changes {
+            let length = bytes.len();
+            bytes[at % length] = byte;
+        }
+        bytes.truncate(end);
+        // A header whose checksum is right again: what it says is believed.
+        if !compressed && bytes.len() >= 512 {
+            let mut header = tar::Header::from_byte_slice(&bytes[..512]).clone();
+            header.set_cksum();
+            bytes[..512].copy_from_slice(header.as_bytes());
+        }
+        if let Ok((_, stream)) = decompress(&bytes[..]) {
+            let mut archive = Archive::new(BufReader::new(stream.take(64 << 20)));
+            while let Ok(Some(_)) = archive.next() {}
+        }
+    }
+
+    #[test]
+    fn a_foreign_name_never_leaves_the_layer(name in "(\\.wh\\.|\\.\\.|[a./\\\\\n\u{e9}]){0,12}", target in "[a./]{0,12}", kind in 0usize..6) {
+        if !tree::is_root() {
+            return Ok(());
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let layer = folder.path().join("layer");
+        std::fs::create_dir(&layer).unwrap();
+        let kinds = [EntryType::Regular, EntryType::Directory, EntryType::Symlink, EntryType::Link, EntryType::Fifo, EntryType::GNUSparse];
+        let made = |forge: Forge| forge.with(name.as_bytes(), kinds[kind], b"", |header| header.set_link_name_literal(&target).unwrap());
+        let tar = made(made(Forge::default().symlink("a", "../..").dir("aa/"))).file("a/a").end();
+        let extractor = Extractor::new(tree::open_root(&layer).unwrap(), &[], Limits::default());
+        let _ = extractor.extract(&mut Archive::new(&tar[..]));
+        let beside: Vec<_> = std::fs::read_dir(folder.path()).unwrap().flatten().map(|entry| entry.file_name()).collect();
+        prop_assert_eq!(beside, ["layer"]);
+    }
 }
