@@ -22,3 +22,4 @@ mod run;
 mod skip;
 mod terminal;
 mod tidy;
+mod truth;
