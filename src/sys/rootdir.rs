@@ -7,11 +7,11 @@
 use super::{Error, Result, traced};
 use crate::trace::Call;
 use nix::errno::Errno;
-use nix::fcntl::{AT_FDCWD, OFlag, OpenHow, ResolveFlag, openat2};
+use nix::fcntl::{AT_FDCWD, AtFlags, OFlag, OpenHow, ResolveFlag, openat2};
 use nix::mount::MsFlags;
-use nix::sys::stat::{Mode, SFlag, fstat, makedev, mkdirat, mknodat};
+use nix::sys::stat::{Mode, SFlag, fstat, fstatat, makedev, mkdirat, mknodat};
 use nix::sys::statvfs::FsFlags;
-use nix::unistd::{symlinkat, unlinkat};
+use nix::unistd::{UnlinkatFlags, symlinkat, unlinkat};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::{Component, Path, PathBuf};
 
@@ -147,11 +147,16 @@ impl RootDir {
         Ok(())
     }
 
-    /// symlinkat(2): a link at `path` with the text `target`. What is there already is taken away if it is a link.
+    /// symlinkat(2): a link at `path` with the text `target`. What is there already is taken away, unless it is a directory.
     pub fn make_link(&self, target: &str, path: &Path) -> Result<()> {
         let parent = self.make_dir(path.parent().unwrap_or(Path::new("/")))?;
         let name = path.file_name().unwrap_or_default();
-        let _absent = unlinkat(&parent.fd, name, nix::unistd::UnlinkatFlags::NoRemoveDir);
+        if fstatat(&parent.fd, name, AtFlags::AT_SYMLINK_NOFOLLOW).is_ok() {
+            traced(
+                || Call::new("unlinkat").arg("dirfd", parent.fd.as_raw_fd()).path("pathname", path).arg("flags", "0"),
+                || unlinkat(&parent.fd, name, UnlinkatFlags::NoRemoveDir),
+            )?;
+        }
         traced(
             || Call::new("symlinkat").arg("target", target).arg("dirfd", parent.fd.as_raw_fd()).path("linkpath", path),
             || symlinkat(target, &parent.fd, name),

@@ -118,6 +118,12 @@ pub fn call(call: Call, result: Result<i64, &'static str>, took: Duration) {
     emit(|| Kind::Call { call, ret: result.ok(), errno: result.err().map(Cow::Borrowed), dur_ns: nanos(took) });
 }
 
+/// Tells of a call that a child made before it became another program, and that was seen to happen.
+pub fn call_of(pid: i32, call: Call, result: Result<i64, &'static str>, took: Duration) {
+    let made = || Kind::Call { call, ret: result.ok(), errno: result.err().map(Cow::Borrowed), dur_ns: nanos(took) };
+    emit_as(actor(), pid, made);
+}
+
 /// Tells of work done in bulk. The description is built only when someone listens.
 pub fn work(name: &'static str, with: impl FnOnce() -> Value) {
     emit(|| Kind::Work { work: Cow::Borrowed(name), with: object(with()) });

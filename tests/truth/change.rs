@@ -34,8 +34,10 @@ pub fn told(event: &Map<String, Value>) -> Change {
     };
     let of_table = |(name, how): &(&str, How)| ((*name).to_owned(), told_argument(*how, args.get(*name)));
     let mut compared: Vec<(String, String)> = table.args.iter().map(of_table).collect();
-    let known = |name: &str| table.args.iter().any(|(of, _)| *of == name) || table.not.iter().any(|(of, _)| *of == name);
-    compared.extend(args.iter().filter(|(name, _)| !known(name)).map(|(name, value)| (name.clone(), value.to_string())));
+    let known =
+        |name: &str| table.args.iter().any(|(of, _)| *of == name) || table.not.iter().any(|(of, _)| *of == name);
+    compared
+        .extend(args.iter().filter(|(name, _)| !known(name)).map(|(name, value)| (name.clone(), value.to_string())));
     let result = match (event.get("errno").and_then(Value::as_str), event.get("ret")) {
         (Some(errno), _) => errno.to_owned(),
         (None, Some(_)) if table.gives_descriptor => "a descriptor".to_owned(),
@@ -58,7 +60,7 @@ fn told_argument(how: How, value: Option<&Value>) -> String {
         How::Device(_) => device(&plain(value)),
         How::List(_) => value.as_array().into_iter().flatten().map(plain).collect::<Vec<_>>().join("\u{1f}"),
         How::Capabilities(..) => plain(value),
-        How::Message => value.to_string(),
+        How::Message => in_order(value),
     }
 }
 
@@ -160,6 +162,10 @@ pub fn inside(path: &str) -> String {
 
 fn sorted(flags: &str) -> String {
     let mut words: Vec<&str> = flags.split('|').collect();
+    // With O_PATH the kernel does not look at how the file is to be accessed, and strace prints the zero's name.
+    if words.contains(&"O_PATH") {
+        words.retain(|word| *word != "O_RDONLY");
+    }
     words.sort_unstable();
     words.join("|")
 }
@@ -198,6 +204,14 @@ fn device(text: &str) -> String {
     parsed.collect::<Vec<_>>().join(":")
 }
 
+/// JSON with the names of every object in order.
+fn in_order(value: &Value) -> String {
+    let Value::Object(fields) = value else { return value.to_string() };
+    let sorted: BTreeMap<&String, String> = fields.iter().map(|(name, value)| (name, in_order(value))).collect();
+    let listed: Vec<String> = sorted.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    format!("{{{}}}", listed.join(", "))
+}
+
 /// Capabilities in the order of their numbers, see linux/capability.h.
 const CAPABILITIES: &str = "CHOWN DAC_OVERRIDE DAC_READ_SEARCH FOWNER FSETID KILL SETGID SETUID SETPCAP LINUX_IMMUTABLE \
     NET_BIND_SERVICE NET_BROADCAST NET_ADMIN NET_RAW IPC_LOCK IPC_OWNER SYS_MODULE SYS_RAWIO SYS_CHROOT SYS_PTRACE \
@@ -222,7 +236,8 @@ fn message(process: &Process, at: usize, descriptors: &BTreeMap<String, String>)
         found.and_then(unquoted).map_or_else(|| json!(number), |name| json!(name))
     };
     let path = |number: u32| json!(descriptors.get(&number.to_string()));
-    rtnetlink::read(&process.calls[at].bytes, &link, &path).map_or_else(|| "unreadable".to_owned(), |read| read.to_string())
+    rtnetlink::read(&process.calls[at].bytes, &link, &path)
+        .map_or_else(|| "unreadable".to_owned(), |read| in_order(&read))
 }
 
 /// The error in the answer to a message, by name. The first is enough: rlab asks one question at a time.

@@ -32,7 +32,9 @@ impl std::fmt::Display for Disagreement {
         match self {
             Disagreement::Missing(pid, seen) => write!(f, "[{pid}] not told:  {seen}"),
             Disagreement::Invented(pid, told) => write!(f, "[{pid}] invented:  {told}"),
-            Disagreement::Altered { pid, told, seen } => write!(f, "[{pid}] told as    {told}\n        but it was {seen}"),
+            Disagreement::Altered { pid, told, seen } => {
+                write!(f, "[{pid}] told as    {told}\n        but it was {seen}")
+            }
         }
     }
 }
@@ -57,15 +59,15 @@ pub fn compare(events: &[Event], parts: &[Part], own: &Own<'_>) -> Verdict {
     for event in events.iter().filter(|event| event["kind"] == "call") {
         by_pid.entry(event["pid"].as_i64().unwrap() as i32).or_default().push(told(event));
     }
-    let helpers: Vec<i32> = parts.iter().filter(|part| helper(part)).map(|part| part.process.pid).collect();
+    let lookups: Vec<i32> = parts.iter().filter(|part| looks_up(part)).map(|part| part.process.pid).collect();
     for part in parts {
         let pid = part.process.pid;
         let mut owed: Vec<(Change, bool)> = Vec::new();
         for (at, change) in seen(&part.process).into_iter().enumerate() {
-            let about_helper = helpers.contains(&pid) || helpers.iter().any(|helper| change.result == helper.to_string());
+            let lookup = lookups.iter().any(|lookup| *lookup == pid || change.result == lookup.to_string());
             match weigh(part, at, &change, own) {
                 None => {}
-                Some(Weight::Owed) if about_helper => *verdict.excepted.entry("helpers").or_default() += 1,
+                Some(Weight::Owed) if lookup => *verdict.excepted.entry("names").or_default() += 1,
                 Some(Weight::Excepted(name)) => *verdict.excepted.entry(name).or_default() += 1,
                 Some(weight) => owed.push((change, weight == Weight::Owed)),
             }
@@ -79,9 +81,10 @@ pub fn compare(events: &[Event], parts: &[Part], own: &Own<'_>) -> Verdict {
     verdict
 }
 
-fn helper(part: &Part) -> bool {
-    let Some(execve) = &part.became else { return false };
-    execve.get(1).is_some_and(|argv| ["[\"nft\", ", "[\"getent\", ", "[\"rlab\", \"port-proxy\", "].iter().any(|known| argv.starts_with(known)))
+/// Whether it became getent.
+fn looks_up(part: &Part) -> bool {
+    let argv = part.became.as_ref().and_then(|execve| execve.get(1));
+    argv.is_some_and(|argv| argv.starts_with("[\"getent\", "))
 }
 
 /// The shortest list of differences between two sequences. `seen` says of each call whether it is owed.

@@ -152,7 +152,8 @@ fn a_message_is_read_from_its_bytes() {
     let hex = "3000000010000506 0200000000000000 0000000000000000 0000000000000000 0900030072 6c6162 00 000000 \
                04000800"
         .replace(char::is_whitespace, "");
-    let bytes: Vec<u8> = (0..hex.len() / 2).map(|at| u8::from_str_radix(&hex[2 * at..2 * at + 2], 16).unwrap()).collect();
+    let bytes: Vec<u8> =
+        (0..hex.len() / 2).map(|at| u8::from_str_radix(&hex[2 * at..2 * at + 2], 16).unwrap()).collect();
     let read = read(&bytes, &|number| json!(number), &|number| json!(number)).unwrap();
     assert_eq!(read["type"], "RTM_NEWLINK");
     assert_eq!(read["flags"], "NLM_F_REQUEST|NLM_F_ACK|NLM_F_EXCL|NLM_F_CREATE");

@@ -113,7 +113,8 @@ pub fn split(text: &str, close: char) -> (Vec<String>, &str) {
     let mut before = ' ';
     let mut letters = text.char_indices().peekable();
     while let Some((at, letter)) = letters.next() {
-        let skip_to = |end: &str, from: usize| text[from..].find(end).map_or(text.len(), |found| from + found + end.len());
+        let skip_to =
+            |end: &str, from: usize| text[from..].find(end).map_or(text.len(), |found| from + found + end.len());
         let resume = match letter {
             '"' => end_of_string(text, at),
             '/' if text[at..].starts_with("/*") => skip_to("*/", at),

@@ -30,8 +30,15 @@ pub static EXCEPTIONS: &[(&str, &str)] = &[
          writable layer, leases. Images are told in bulk, and none of it is state of the kernel's",
     ),
     ("threads", "a thread of rlab's own, gone before the container is made: it listens for signals during a download"),
-    ("helpers", "a program that rlab runs (nft, its port proxy, getent) is told by what it was given to do"),
-    ("reaper", "with --init process 1 stays rlab, has closed the trace, and is part of the container's life from then on"),
+    (
+        "streams",
+        "the standard streams of a program that rlab runs beside the container are pipes to rlab: that is part of running it",
+    ),
+    ("names", "the C library's getent, which looks up a registry's address before there is a container"),
+    (
+        "reaper",
+        "with --init process 1 stays rlab, has closed the trace, and is part of the container's life from then on",
+    ),
 ];
 
 /// Where rlab keeps what is its own, and how to tell.
@@ -53,6 +60,9 @@ pub fn weigh(part: &Part, at: usize, change: &Change, own: &Own<'_>) -> Option<W
     }
     if is_thread(seen) {
         return Some(Weight::Excepted("threads"));
+    }
+    if seen.name == "dup3" && part.became.is_some() && !is_init(part) {
+        return Some(Weight::Excepted("streams"));
     }
     if is_reapers(part, at) {
         return Some(Weight::Excepted("reaper"));
@@ -80,7 +90,9 @@ fn changes_something(seen: &Seen, change: &Change) -> Option<bool> {
         }
         // The names of questions: TIOCGWINSZ, TCGETS, SIOCGIFNAME; and of what is a matter of one descriptor.
         "ioctl" => !["TIOCG", "TCGETS", "SIOCG", "FIO"].iter().any(|prefix| argument(1).starts_with(prefix)),
-        "prctl" => !argument(0).starts_with("PR_GET_") && !argument(0).ends_with("_READ") && argument(0) != "PR_SET_NAME",
+        "prctl" => {
+            !argument(0).starts_with("PR_GET_") && !argument(0).ends_with("_READ") && argument(0) != "PR_SET_NAME"
+        }
         "prlimit64" => argument(2) != "NULL",
         // Nobody was collected.
         "wait4" | "waitid" => !seen.result.starts_with("-1") && seen.result != "0",
@@ -90,9 +102,16 @@ fn changes_something(seen: &Seen, change: &Change) -> Option<bool> {
 
 fn is_reapers(part: &Part, at: usize) -> bool {
     let calls = &part.process.calls;
-    let forked = calls.iter().position(|seen| seen.name == "clone" && seen.args.iter().any(|arg| arg == "flags=SIGCHLD"));
-    let inside = calls.iter().any(|seen| ["pivot_root", "chroot"].contains(&seen.name.as_str()));
-    inside && forked.is_some_and(|forked| at > forked) && ["close_range", "wait4", "kill"].contains(&calls[at].name.as_str())
+    let forked =
+        calls.iter().position(|seen| seen.name == "clone" && seen.args.iter().any(|arg| arg == "flags=SIGCHLD"));
+    is_init(part)
+        && forked.is_some_and(|forked| at > forked)
+        && ["close_range", "wait4", "kill"].contains(&calls[at].name.as_str())
+}
+
+/// Whether it went into a container's tree.
+fn is_init(part: &Part) -> bool {
+    part.process.calls.iter().any(|seen| ["pivot_root", "chroot"].contains(&seen.name.as_str()))
 }
 
 fn names_files(seen: &Seen) -> bool {
@@ -117,8 +136,20 @@ fn paths(seen: &Seen) -> Vec<String> {
 
 /// What lies in a container's directory in `run/containers/ID`, beside the fifo.
 const RECORDS: [&str; 14] = [
-    "record.json", "record.json.new", "runtime.json", "runtime.json.new", "undo.jsonl", "undo.jsonl.new", "trace.jsonl",
-    "alive", "config.json", "hosts", "hostname", "resolv.conf", "rootfs", "",
+    "record.json",
+    "record.json.new",
+    "runtime.json",
+    "runtime.json.new",
+    "undo.jsonl",
+    "undo.jsonl.new",
+    "trace.jsonl",
+    "alive",
+    "config.json",
+    "hosts",
+    "hostname",
+    "resolv.conf",
+    "rootfs",
+    "",
 ];
 
 impl Own<'_> {
