@@ -9,6 +9,14 @@ use std::collections::BTreeMap;
 /// One event of a trace.
 pub type Event = Map<String, Value>;
 
+/// What a process of rlab's did, and what the story owes to each call.
+pub struct Happened {
+    /// The process.
+    pub pid: i32,
+    /// Its calls in order.
+    pub calls: Vec<(Change, Weight)>,
+}
+
 /// A place where the story and the kernel differ.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Disagreement {
@@ -48,37 +56,24 @@ pub struct Verdict {
     pub disagreements: Vec<Disagreement>,
     /// How many calls were left out, by the name of the exception.
     pub excepted: BTreeMap<&'static str, usize>,
-    /// How many processes were compared.
-    pub processes: usize,
 }
 
-/// Compares a trace with what strace saw.
-pub fn compare(events: &[Event], parts: &[Part], own: &Own<'_>) -> Verdict {
-    let mut verdict = Verdict::default();
-    let mut by_pid: BTreeMap<i32, Vec<Change>> = BTreeMap::new();
-    for event in events.iter().filter(|event| event["kind"] == "call") {
-        by_pid.entry(event["pid"].as_i64().unwrap() as i32).or_default().push(told(event));
-    }
+/// What strace saw of rlab's processes, ready to be compared.
+pub fn happened(parts: &[Part], own: &Own<'_>) -> Vec<Happened> {
+    // The C library's own program for names is run by it: so are the calls that make it and collect it.
     let lookups: Vec<i32> = parts.iter().filter(|part| looks_up(part)).map(|part| part.process.pid).collect();
-    for part in parts {
+    let of = |part: &Part| {
         let pid = part.process.pid;
-        let mut owed: Vec<(Change, bool)> = Vec::new();
-        for (at, change) in seen(&part.process).into_iter().enumerate() {
+        let weighed = |(at, change): (usize, Change)| {
             let lookup = lookups.iter().any(|lookup| *lookup == pid || change.result == lookup.to_string());
-            match weigh(part, at, &change, own) {
-                None => {}
-                Some(Weight::Owed) if lookup => *verdict.excepted.entry("names").or_default() += 1,
-                Some(Weight::Excepted(name)) => *verdict.excepted.entry(name).or_default() += 1,
-                Some(weight) => owed.push((change, weight == Weight::Owed)),
+            match weigh(part, at, &change, own)? {
+                Weight::Owed if lookup => Some((change, Weight::Excepted("names"))),
+                weight => Some((change, weight)),
             }
-        }
-        verdict.processes += 1;
-        align(pid, &by_pid.remove(&pid).unwrap_or_default(), &owed, &mut verdict);
-    }
-    for (pid, told) in by_pid {
-        verdict.disagreements.extend(told.into_iter().map(|told| Disagreement::Invented(pid, told)));
-    }
-    verdict
+        };
+        Happened { pid, calls: seen(&part.process).into_iter().enumerate().filter_map(weighed).collect() }
+    };
+    parts.iter().map(of).collect()
 }
 
 /// Whether it became getent.
@@ -87,28 +82,29 @@ fn looks_up(part: &Part) -> bool {
     argv.is_some_and(|argv| argv.starts_with("[\"getent\", "))
 }
 
-/// The shortest list of differences between two sequences. `seen` says of each call whether it is owed.
-fn align(pid: i32, told: &[Change], seen: &[(Change, bool)], verdict: &mut Verdict) {
-    // cost[i][j]: the least number of differences between what is left from i on and from j on.
-    let mut cost = vec![vec![0usize; seen.len() + 1]; told.len() + 1];
-    let missing = |j: usize| usize::from(seen[j].1);
-    let pair = |i: usize, j: usize| match (&told[i], &seen[j]) {
-        (told, (seen, _)) if told == seen => Some(0),
-        (told, (seen, true)) if told.call == seen.call => Some(1),
-        _ => None,
-    };
-    for i in (0..=told.len()).rev() {
-        for j in (0..=seen.len()).rev() {
-            let invent = (i < told.len()).then(|| 1 + cost[i + 1][j]);
-            let miss = (j < seen.len()).then(|| missing(j) + cost[i][j + 1]);
-            let both = if i < told.len() && j < seen.len() { pair(i, j) } else { None };
-            let both = both.map(|cost_of_pair| cost_of_pair + cost[i + 1][j + 1]);
-            cost[i][j] = [invent, miss, both].into_iter().flatten().min().unwrap_or(0);
-        }
+/// Compares a trace with what happened.
+pub fn compare(events: &[Event], happened: &[Happened]) -> Verdict {
+    let mut verdict = Verdict::default();
+    let mut by_pid: BTreeMap<i32, Vec<Change>> = BTreeMap::new();
+    for event in events.iter().filter(|event| event["kind"] == "call") {
+        by_pid.entry(event["pid"].as_i64().unwrap() as i32).or_default().push(told(event));
     }
+    for process in happened {
+        align(process, &by_pid.remove(&process.pid).unwrap_or_default(), &mut verdict);
+    }
+    for (pid, told) in by_pid {
+        verdict.disagreements.extend(told.into_iter().map(|told| Disagreement::Invented(pid, told)));
+    }
+    verdict
+}
+
+/// Finds the shortest list of differences between two sequences.
+fn align(process: &Happened, told: &[Change], verdict: &mut Verdict) {
+    let (pid, seen) = (process.pid, &process.calls);
+    let cost = costs(told, seen);
     let (mut i, mut j) = (0, 0);
     while i < told.len() || j < seen.len() {
-        let both = if i < told.len() && j < seen.len() { pair(i, j) } else { None };
+        let both = if i < told.len() && j < seen.len() { pair(&told[i], &seen[j]) } else { None };
         if let Some(differs) = both.filter(|of_pair| of_pair + cost[i + 1][j + 1] == cost[i][j]) {
             let (told, seen) = (told[i].clone(), seen[j].0.clone());
             match differs {
@@ -116,9 +112,11 @@ fn align(pid: i32, told: &[Change], seen: &[(Change, bool)], verdict: &mut Verdi
                 _ => verdict.disagreements.push(Disagreement::Altered { pid, told, seen }),
             }
             (i, j) = (i + 1, j + 1);
-        } else if j < seen.len() && missing(j) + cost[i][j + 1] == cost[i][j] {
-            if seen[j].1 {
-                verdict.disagreements.push(Disagreement::Missing(pid, seen[j].0.clone()));
+        } else if j < seen.len() && missed(&seen[j]) + cost[i][j + 1] == cost[i][j] {
+            match seen[j].1 {
+                Weight::Owed => verdict.disagreements.push(Disagreement::Missing(pid, seen[j].0.clone())),
+                Weight::Excepted(name) => *verdict.excepted.entry(name).or_default() += 1,
+                Weight::Optional => {}
             }
             j += 1;
         } else {
@@ -126,4 +124,35 @@ fn align(pid: i32, told: &[Change], seen: &[(Change, bool)], verdict: &mut Verdi
             i += 1;
         }
     }
+}
+
+/// `[i][j]`: the least number of differences between what is left of the two from `i` and from `j` on.
+fn costs(told: &[Change], seen: &[(Change, Weight)]) -> Vec<Vec<usize>> {
+    let mut cost = vec![vec![0; seen.len() + 1]; told.len() + 1];
+    for i in (0..=told.len()).rev() {
+        for j in (0..=seen.len()).rev() {
+            let (more_told, more_seen) = (i < told.len(), j < seen.len());
+            let both = if more_told && more_seen { pair(&told[i], &seen[j]) } else { None };
+            let ways = [
+                more_told.then(|| 1 + cost[i + 1][j]),
+                more_seen.then(|| missed(&seen[j]) + cost[i][j + 1]),
+                both.map(|of_pair| of_pair + cost[i + 1][j + 1]),
+            ];
+            cost[i][j] = ways.into_iter().flatten().min().unwrap_or(0);
+        }
+    }
+    cost
+}
+
+/// What it costs not to tell a call.
+fn missed(seen: &(Change, Weight)) -> usize {
+    usize::from(seen.1 == Weight::Owed)
+}
+
+/// What it costs to take the one for the other, if that makes sense.
+fn pair(told: &Change, (seen, weight): &(Change, Weight)) -> Option<usize> {
+    if told == seen {
+        return Some(0);
+    }
+    (told.call == seen.call && *weight == Weight::Owed).then_some(1)
 }

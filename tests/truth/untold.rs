@@ -70,7 +70,9 @@ pub fn weigh(part: &Part, at: usize, change: &Change, own: &Own<'_>) -> Option<W
     if !changes_something(seen, change)? {
         return Some(Weight::Optional);
     }
-    let is_record = names_files(seen) && !paths(seen).is_empty() && paths(seen).iter().all(|path| own.is_record(path));
+    let is_record = names_files(seen)
+        && !paths(seen).is_empty()
+        && paths(seen).iter().all(|path| own.is_record(path, seen.name == "unlinkat"));
     Some(if is_record { Weight::Excepted("records") } else { Weight::Owed })
 }
 
@@ -153,7 +155,7 @@ const RECORDS: [&str; 14] = [
 ];
 
 impl Own<'_> {
-    fn is_record(&self, path: &str) -> bool {
+    fn is_record(&self, path: &str, removes: bool) -> bool {
         if Path::new(path) == self.trace || path == "/run/rlab-forwarding.json" {
             return true;
         }
@@ -162,7 +164,9 @@ impl Own<'_> {
         match parts[..] {
             [] | ["run" | "containers"] | ["run", "containers" | "network.json"] => true,
             ["image" | "classroom" | "containers", ..] => true,
-            ["run", "containers", _id] => true,
+            ["run", "containers", _id] | ["run", "containers", _id, "layers", ..] => true,
+            // Where a run has failed it is still there, and goes with the directory.
+            ["run", "containers", _id, "exec.fifo"] => removes,
             ["run", "containers", _id, file] => RECORDS.contains(&file),
             _ => false,
         }
