@@ -56,9 +56,12 @@ fn told_argument(how: How, value: Option<&Value>) -> String {
         How::Pidfd(_) | How::Number(_) => plain(value).replace("~0U", &u32::MAX.to_string()),
         How::Mode(_) => format!("{:#o}", value.as_u64().unwrap_or(u64::MAX)),
         How::Flags(_) | How::Field(..) | How::Named(_) => sorted(&plain(value)),
-        How::Rest(_) => plain(value),
+        How::Rest(_) => bare(&plain(value)),
         How::Device(_) => device(&plain(value)),
-        How::List(_) => value.as_array().into_iter().flatten().map(plain).collect::<Vec<_>>().join("\u{1f}"),
+        How::List(_) => match value {
+            Value::Array(items) => items.iter().map(plain).collect::<Vec<_>>().join("\u{1f}"),
+            other => other.to_string(),
+        },
         How::Capabilities(..) => plain(value),
         How::Message => in_order(value),
     }
@@ -118,7 +121,8 @@ fn seen_argument(how: How, seen: &Seen, descriptors: &BTreeMap<String, String>) 
         How::Pidfd(place) => descriptor(at(place)?).1?.strip_prefix("pid:")?.to_owned(),
         How::Number(place) => number(at(place)?),
         How::Mode(place) => format!("{:#o}", u32::from_str_radix(at(place)?, 8).ok()?),
-        How::Flags(place) => sorted(at(place)?),
+        // One number, two names: `SNDCTL_TMR_START or TCSETS`.
+        How::Flags(place) => sorted(at(place)?.rsplit(" or ").next()?),
         How::Field(place, name) => sorted(&field(at(place)?, name)?),
         How::NumberField(place, name) => number(&field(at(place)?, name)?),
         How::Named(name) => sorted(seen.args.iter().find_map(|arg| arg.strip_prefix(name)?.strip_prefix('='))?),
@@ -189,8 +193,13 @@ pub fn field(structure: &str, name: &str) -> Option<String> {
     fields.iter().find_map(|field| Some(field.strip_prefix(name)?.strip_prefix('=')?.to_owned()))
 }
 
-/// Words of a terminal's call: sizes in pixels are no part of what is told.
+/// The argument of a terminal's call: without sizes in pixels, and of its attributes what a terminal does with keys.
 fn bare(argument: &str) -> String {
+    if let Some(flags) = field(argument, "c_lflag") {
+        let keys =
+            ["ECHO", "ICANON", "IEXTEN", "ISIG"].into_iter().filter(|name| flags.split('|').any(|flag| flag == *name));
+        return format!("{{c_lflag={}, ...}}", keys.collect::<Vec<_>>().join("|"));
+    }
     let argument = argument.replace(", ws_xpixel=0, ws_ypixel=0", "");
     if argument.contains('|') && !argument.starts_with('{') { sorted(&argument) } else { argument }
 }

@@ -103,7 +103,14 @@ fn call(line: &str) -> Option<Seen> {
     let result = rest.trim_start().strip_prefix("= ")?;
     // The words for an error: `-1 ENOENT (No such file or directory)`.
     let result = if result.starts_with("-1 ") { result.split(" (").next()? } else { result };
-    (result != "?").then(|| Seen { at, name: name.to_owned(), args, result: result.to_owned(), bytes: Vec::new() })
+    // `?`: it never came back. `? ERESTARTNOINTR`: it did nothing, and the kernel makes it anew by itself.
+    (!result.starts_with('?')).then(|| Seen {
+        at,
+        name: name.to_owned(),
+        args,
+        result: result.to_owned(),
+        bytes: Vec::new(),
+    })
 }
 
 /// Splits at the commas up to the closing bracket, and gives what follows it. Commas and brackets in strings, in deeper
@@ -213,6 +220,7 @@ mod tests {
         assert_eq!(seen.result, "-1 ENOENT");
         let seen = call("1.0 clone(child_stack=NULL, flags=SIGCHLD) = 2 /* 31752 in strace's PID NS */").unwrap();
         assert_eq!(seen.result, "2 /* 31752 in strace's PID NS */");
+        assert_eq!(call("1.0 write(3</proc/x>, \"1\", 1) = ? ERESTARTNOINTR (To be restarted)"), None);
         for none in ["1.0 +++ exited with 0 +++", "1.0 accept4(3<socket:[1]>,  <unfinished ...>) = ?", "", "x"] {
             assert_eq!(call(none), None, "{none}");
         }

@@ -125,7 +125,9 @@ fn names_files(seen: &Seen) -> bool {
 fn paths(seen: &Seen) -> Vec<String> {
     let mut folder: Option<&str> = None;
     let mut found = Vec::new();
-    for argument in &seen.args {
+    // What a symbolic link says is text.
+    let text = usize::from(seen.name.starts_with("symlink"));
+    for argument in &seen.args[text.min(seen.args.len())..] {
         if let Some(name) = unquoted(argument) {
             found.push(Path::new(folder.take().unwrap_or("/")).join(name).to_string_lossy().into_owned());
         } else if let (_, Some(path)) = descriptor(argument) {

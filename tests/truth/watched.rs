@@ -2,7 +2,7 @@
 
 use super::change::{Change, seen};
 use super::compare::Event;
-use super::scope::Part;
+use super::scope::{Part, is_thread};
 use super::untold::{Own, Weight, weigh};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -38,17 +38,18 @@ fn is_the_traces(change: &Change, own: &Own<'_>) -> bool {
         || (change.call == "close_range" && change.args.iter().any(|(name, value)| name == "flags" && value == "0"))
 }
 
-/// Without the numbers of descriptors, and of links: these are given anew in each run.
+/// Without the numbers of descriptors and of links: these are given anew in each run.
 fn without_numbers(mut change: Change) -> String {
-    let is_number = |name: &str| ["oldfd", "fd"].contains(&name);
-    change.args.retain(|(name, value)| !(is_number(name) && value.bytes().all(|byte| byte.is_ascii_digit())));
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    change.args.retain(|(name, value)| !(["oldfd", "fd"].contains(&name.as_str()) && is_number(value)));
     for (name, value) in &mut change.args {
         if name == "message" {
-            *value = value
-                .split(", ")
-                .filter(|field| !field.contains("link=") && !field.contains("master=") && !field.contains("oif="))
-                .collect::<Vec<_>>()
-                .join(", ");
+            let of_a_link = |field: &&str| !["link=", "master=", "oif="].iter().any(|name| field.contains(name));
+            *value = value.split(", ").filter(of_a_link).collect::<Vec<_>>().join(", ");
+        } else if let Some((number, path)) = value.split_once('<')
+            && is_number(number)
+        {
+            *value = path.to_owned();
         }
     }
     change.to_string()
@@ -59,6 +60,9 @@ fn names(parts: &[Part]) -> BTreeMap<String, String> {
     let mut names = BTreeMap::new();
     for (at, part) in parts.iter().enumerate() {
         names.insert(part.process.pid.to_string(), format!("process {at}"));
+    }
+    for seen in parts.iter().flat_map(|part| &part.process.calls).filter(|seen| is_thread(seen)) {
+        names.insert(seen.result.clone(), "thread".to_owned());
     }
     for word in parts.iter().flat_map(|part| &part.process.calls).flat_map(|seen| &seen.args).flat_map(|arg| words(arg))
     {
