@@ -4,6 +4,7 @@ use super::rtnetlink;
 use super::strace::{Process, Seen, descriptor, split, unquoted};
 use super::table::{How, compared};
 use nix::errno::Errno;
+use nix::fcntl::OFlag;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
@@ -199,6 +200,11 @@ fn bare(argument: &str) -> String {
         let keys =
             ["ECHO", "ICANON", "IEXTEN", "ISIG"].into_iter().filter(|name| flags.split('|').any(|flag| flag == *name));
         return format!("{{c_lflag={}, ...}}", keys.collect::<Vec<_>>().join("|"));
+    }
+    // TIOCGPTPEER takes the flags of open(2), and this strace gives their number.
+    if let Some(Ok(number)) = argument.strip_prefix("0x").map(|hex| i32::from_str_radix(hex, 16)) {
+        let names: Vec<&str> = OFlag::from_bits_truncate(number).iter_names().map(|(name, _)| name).collect();
+        return sorted(&names.join("|"));
     }
     let argument = argument.replace(", ws_xpixel=0, ws_ypixel=0", "");
     if argument.contains('|') && !argument.starts_with('{') { sorted(&argument) } else { argument }
