@@ -4,7 +4,7 @@ use super::change::{Change, seen, told};
 use super::scope::Part;
 use super::untold::{Own, Weight, weigh};
 use serde_json::{Map, Value};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 /// One event of a trace.
 pub type Event = Map<String, Value>;
@@ -100,11 +100,21 @@ pub fn compare(events: &[Event], happened: &[Happened]) -> Verdict {
 
 /// Finds the shortest list of differences between two sequences.
 fn align(process: &Happened, told: &[Change], verdict: &mut Verdict) {
-    let (pid, seen) = (process.pid, &process.calls);
+    let pid = process.pid;
+    // What is not owed is taken for what was told only when it is the very same; else it plays no part.
+    let words: HashSet<&Change> = told.iter().collect();
+    let (seen, rest): (Vec<Seen<'_>>, Vec<Seen<'_>>) =
+        process.calls.iter().partition(|(change, weight)| *weight == Weight::Owed || words.contains(change));
+    rest.into_iter().for_each(|call| verdict.leave_out(pid, call));
+    let same = |(told, seen): &(&Change, &Seen<'_>)| **told == seen.0;
+    let begin = told.iter().zip(&seen).take_while(same).count();
+    let end = told[begin..].iter().rev().zip(seen[begin..].iter().rev()).take_while(same).count();
+    verdict.agreed += begin + end;
+    let (told, seen) = (&told[begin..told.len() - end], &seen[begin..seen.len() - end]);
     let cost = costs(told, seen);
     let (mut i, mut j) = (0, 0);
     while i < told.len() || j < seen.len() {
-        let both = if i < told.len() && j < seen.len() { pair(&told[i], &seen[j]) } else { None };
+        let both = if i < told.len() && j < seen.len() { pair(&told[i], seen[j]) } else { None };
         if let Some(differs) = both.filter(|of_pair| of_pair + cost[i + 1][j + 1] == cost[i][j]) {
             let (told, seen) = (told[i].clone(), seen[j].0.clone());
             match differs {
@@ -112,12 +122,8 @@ fn align(process: &Happened, told: &[Change], verdict: &mut Verdict) {
                 _ => verdict.disagreements.push(Disagreement::Altered { pid, told, seen }),
             }
             (i, j) = (i + 1, j + 1);
-        } else if j < seen.len() && missed(&seen[j]) + cost[i][j + 1] == cost[i][j] {
-            match seen[j].1 {
-                Weight::Owed => verdict.disagreements.push(Disagreement::Missing(pid, seen[j].0.clone())),
-                Weight::Excepted(name) => *verdict.excepted.entry(name).or_default() += 1,
-                Weight::Optional => {}
-            }
+        } else if j < seen.len() && missed(seen[j]) + cost[i][j + 1] == cost[i][j] {
+            verdict.leave_out(pid, seen[j]);
             j += 1;
         } else {
             verdict.disagreements.push(Disagreement::Invented(pid, told[i].clone()));
@@ -126,16 +132,30 @@ fn align(process: &Happened, told: &[Change], verdict: &mut Verdict) {
     }
 }
 
+/// A call that happened, with what is owed to it.
+type Seen<'a> = &'a (Change, Weight);
+
+impl Verdict {
+    /// A call was not told.
+    fn leave_out(&mut self, pid: i32, (change, weight): Seen<'_>) {
+        match weight {
+            Weight::Owed => self.disagreements.push(Disagreement::Missing(pid, change.clone())),
+            Weight::Excepted(name) => *self.excepted.entry(name).or_default() += 1,
+            Weight::Optional => {}
+        }
+    }
+}
+
 /// `[i][j]`: the least number of differences between what is left of the two from `i` and from `j` on.
-fn costs(told: &[Change], seen: &[(Change, Weight)]) -> Vec<Vec<usize>> {
+fn costs(told: &[Change], seen: &[Seen<'_>]) -> Vec<Vec<usize>> {
     let mut cost = vec![vec![0; seen.len() + 1]; told.len() + 1];
     for i in (0..=told.len()).rev() {
         for j in (0..=seen.len()).rev() {
             let (more_told, more_seen) = (i < told.len(), j < seen.len());
-            let both = if more_told && more_seen { pair(&told[i], &seen[j]) } else { None };
+            let both = if more_told && more_seen { pair(&told[i], seen[j]) } else { None };
             let ways = [
                 more_told.then(|| 1 + cost[i + 1][j]),
-                more_seen.then(|| missed(&seen[j]) + cost[i][j + 1]),
+                more_seen.then(|| missed(seen[j]) + cost[i][j + 1]),
                 both.map(|of_pair| of_pair + cost[i + 1][j + 1]),
             ];
             cost[i][j] = ways.into_iter().flatten().min().unwrap_or(0);
@@ -145,12 +165,12 @@ fn costs(told: &[Change], seen: &[(Change, Weight)]) -> Vec<Vec<usize>> {
 }
 
 /// What it costs not to tell a call.
-fn missed(seen: &(Change, Weight)) -> usize {
+fn missed(seen: Seen<'_>) -> usize {
     usize::from(seen.1 == Weight::Owed)
 }
 
 /// What it costs to take the one for the other, if that makes sense.
-fn pair(told: &Change, (seen, weight): &(Change, Weight)) -> Option<usize> {
+fn pair(told: &Change, (seen, weight): Seen<'_>) -> Option<usize> {
     if told == seen {
         return Some(0);
     }

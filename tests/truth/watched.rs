@@ -46,6 +46,8 @@ fn without_numbers(mut change: Change) -> String {
         if name == "message" {
             let of_a_link = |field: &&str| !["link=", "master=", "oif="].iter().any(|name| field.contains(name));
             *value = value.split(", ").filter(of_a_link).collect::<Vec<_>>().join(", ");
+        } else if value.strip_prefix("/proc/self/fd/").is_some_and(is_number) {
+            *value = "/proc/self/fd/N".to_owned();
         } else if let Some((number, path)) = value.split_once('<')
             && is_number(number)
         {
