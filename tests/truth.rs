@@ -26,6 +26,7 @@ use nix::unistd::Pid;
 use scope::{Part, parts};
 use std::path::PathBuf;
 use std::process::Command;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 use untold::Own;
 
@@ -100,11 +101,16 @@ impl Recorded {
     }
 }
 
-/// An rlab with a lab image: only the first run packs it.
-fn warm() -> Rlab {
-    let rlab = Rlab::new();
-    rlab.run(&["run", "--rm", "--network", "none", "lab", "true"]).succeeded();
-    rlab
+/// An rlab with a lab image, for all of these tests: packing it takes longer than a run. It goes with the last of them.
+fn warm() -> Arc<Rlab> {
+    static WARM: Mutex<Weak<Rlab>> = Mutex::new(Weak::new());
+    let mut warm = WARM.lock().unwrap_or_else(PoisonError::into_inner);
+    warm.upgrade().unwrap_or_else(|| {
+        let rlab = Arc::new(Rlab::new());
+        rlab.run(&["run", "--rm", "--network", "none", "lab", "true"]).succeeded();
+        *warm = Arc::downgrade(&rlab);
+        rlab
+    })
 }
 
 #[track_caller]

@@ -207,3 +207,22 @@ fn refused(path: &Path, flags: &str, errno: Errno) -> Error {
         .arg("resolve", "RESOLVE_IN_ROOT|RESOLVE_NO_MAGICLINKS");
     Error::new(call, errno as i32)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_link_takes_the_place_of_what_was_there() {
+        let dir = tempfile::tempdir().unwrap();
+        let tree = RootDir::open(dir.path()).unwrap();
+        std::fs::write(dir.path().join("file"), "").unwrap();
+        for (name, target) in [("new", "one"), ("new", "two"), ("file", "three")] {
+            tree.make_link(target, Path::new(name)).unwrap();
+            assert_eq!(std::fs::read_link(dir.path().join(name)).unwrap(), Path::new(target));
+        }
+        std::fs::create_dir(dir.path().join("folder")).unwrap();
+        let error = tree.make_link("four", Path::new("folder")).unwrap_err();
+        assert_eq!((error.call.name.as_ref(), error.errno), ("unlinkat", Errno::EISDIR as i32));
+    }
+}
