@@ -217,12 +217,12 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let tree = RootDir::open(dir.path()).unwrap();
         std::fs::write(dir.path().join("file"), "").unwrap();
-        for (name, target) in [("new", "one"), ("new", "two"), ("file", "three")] {
+        for (name, target) in [("/new", "one"), ("/new", "two"), ("/file", "three")] {
             tree.make_link(target, Path::new(name)).unwrap();
-            assert_eq!(std::fs::read_link(dir.path().join(name)).unwrap(), Path::new(target));
+            assert_eq!(std::fs::read_link(dir.path().join(&name[1..])).unwrap(), Path::new(target));
         }
         std::fs::create_dir(dir.path().join("folder")).unwrap();
-        let error = tree.make_link("four", Path::new("folder")).unwrap_err();
+        let error = tree.make_link("four", Path::new("/folder")).unwrap_err();
         assert_eq!((error.call.name.as_ref(), error.errno), ("unlinkat", Errno::EISDIR as i32));
     }
 }
