@@ -85,7 +85,7 @@ impl Bench {
             let kinds: Vec<String> = made.iter().map(Made::kind).collect();
             let new: Vec<Made> = made.into_iter().filter(|made| !seen.contains(&made.kind())).collect();
             seen.extend(kinds);
-            println!("{name}: {} calls that no other run has", new.len());
+            crate::harness::tell(&format!("{name}: {} calls that no other run has", new.len()));
             all.extend(new.into_iter().map(|made| (arguments, made)));
         }
         all

@@ -26,3 +26,4 @@ mod run;
 mod skip;
 mod terminal;
 mod tidy;
+mod truth;

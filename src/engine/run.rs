@@ -260,7 +260,8 @@ fn bundle(
 
 /// As Docker's -v: a source that isn't there becomes an empty directory.
 fn make_source(source: &Path) -> Result<(), Error> {
-    if source.exists() { Ok(()) } else { std::fs::create_dir_all(source).map_err(file(source)) }
+    let missing: Vec<&Path> = source.ancestors().take_while(|folder| !folder.exists()).collect();
+    missing.into_iter().rev().try_for_each(|folder| sys::mkdir(folder, 0o755)).map_err(super::error::refused("bundle"))
 }
 
 /// `6.18` of `6.18.44-something`.

@@ -18,9 +18,7 @@ use serde_json::json;
 use std::io::{BufRead, BufReader, Write};
 use std::net::{IpAddr, Ipv4Addr};
 use std::os::fd::AsFd;
-use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
 
 /// The hidden command by which rlab runs itself as the proxy.
 pub const COMMAND: &str = "port-proxy";
@@ -49,21 +47,20 @@ pub fn start(
     record: &mut dyn FnMut(Resource) -> std::io::Result<()>,
 ) -> Result<Vec<u16>> {
     let args = arguments(ports, ip);
-    let mut child = spawn(program, &args).map_err(|source| Error::Records { path: program.to_owned(), source })?;
-    let bound = match report(&mut child) {
+    let argv = ["rlab".to_owned()].into_iter().chain(args.iter().cloned()).collect();
+    let mut child = sys::spawn(&sys::Program { path: program, args: argv, env: Vec::new(), stays: true })?;
+    let bound = match report(&child) {
         Some(Report::Bound(bound)) => bound,
         refused => {
             // It has ended, or is about to.
-            let _status = child.wait();
+            let _ended = sys::wait(child.pid, true);
             return Err(refusal(refused));
         }
     };
-    let pid = i32::try_from(child.id()).unwrap_or_default();
+    let pid = child.pid;
     let start_ticks = sys::start_ticks(pid).ok_or(Error::ProxyEnded)?;
     record(Resource::Proxy { pid, start_ticks }).map_err(Error::Journal)?;
-    if let Some(mut stdin) = child.stdin.take() {
-        stdin.write_all(b"\n").map_err(|_gone| Error::ProxyEnded)?;
-    }
+    child.stdin.write_all(b"\n").map_err(|_gone| Error::ProxyEnded)?;
     trace::work("port_proxy", || json!({ "pid": pid, "command": format!("rlab {}", args.join(" ")) }));
     Ok(bound)
 }
@@ -109,22 +106,9 @@ fn arguments(ports: &[PublishedPort], ip: Ipv4Addr) -> Vec<String> {
     args
 }
 
-fn spawn(program: &Path, args: &[String]) -> std::io::Result<Child> {
-    Command::new(program)
-        .arg0("rlab")
-        .args(args)
-        .current_dir("/")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        // Not in the terminal's foreground: Ctrl-C is the container's, and the teardown ends the proxy in its turn.
-        .process_group(0)
-        .spawn()
-}
-
-fn report(child: &mut Child) -> Option<Report> {
+fn report(child: &sys::Child) -> Option<Report> {
     let mut line = String::new();
-    BufReader::new(child.stdout.take()?).read_line(&mut line).ok()?;
+    BufReader::new(&child.stdout).read_line(&mut line).ok()?;
     serde_json::from_str(&line).ok()
 }
 

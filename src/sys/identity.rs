@@ -202,13 +202,15 @@ pub fn unshare(flags: i32, spelt_flags: &str) -> Result<()> {
     )
 }
 
-/// setns(2) into the namespace whose file is at `path`.
+/// setns(2) into the namespace whose file is at `path`. It is told by the name that its own file has.
 pub fn setns(path: &Path, flag: i32, spelt_flag: &str) -> Result<()> {
     let file = super::open_read(path)?;
+    let number = std::os::fd::AsRawFd::as_raw_fd(&file);
+    let named = || std::fs::read_link(format!("/proc/self/fd/{number}")).unwrap_or_else(|_| path.to_owned());
     traced(
-        || Call::new("setns").path("fd", path).arg("nstype", spelt_flag),
+        || Call::new("setns").path("fd", named()).arg("nstype", spelt_flag),
         // SAFETY: plain numbers; the descriptor is open.
-        || Errno::result(unsafe { libc::setns(std::os::fd::AsRawFd::as_raw_fd(&file), flag) }).map(drop),
+        || Errno::result(unsafe { libc::setns(number, flag) }).map(drop),
     )
 }
 

@@ -120,6 +120,14 @@ pub(super) fn fault(call: &str) -> Option<Fault> {
     due.map(|armed| armed.rule.fault).reduce(|first, _| first)
 }
 
+/// The error that a rule wants of a call that a child is about to make.
+pub(super) fn wanted(call: &str) -> Option<i32> {
+    match armed().then(|| fault(call))?? {
+        Fault::Errno(errno) => Some(errno),
+        Fault::Pause => None,
+    }
+}
+
 /// For the calls that do not go through [`super::traced`]: the error that a rule wants, told already. Asking counts.
 pub(super) fn refusal(describe: impl FnOnce() -> Call) -> Option<super::Error> {
     if !armed() {

@@ -26,6 +26,7 @@ mod own_binary;
 mod process;
 pub mod rootdir;
 mod seq;
+mod spawn;
 mod terminal;
 pub mod tool;
 pub mod tree;
@@ -42,6 +43,7 @@ pub use lockfile::LockFile;
 pub use own_binary::run_from_read_only;
 pub use process::*;
 pub use seq::shared_counter;
+pub use spawn::{Child, Program, find_program, spawn};
 pub use terminal::*;
 pub use userns::user_namespace;
 

@@ -2,10 +2,9 @@
 //!
 //! A whole file of rules is one transaction: the kernel takes all of it or nothing.
 
+use super::{Ended, Program, find_program, spawn};
 use crate::trace;
 use serde_json::{Value, json};
-use std::io::Write;
-use std::process::{Command, Output, Stdio};
 
 /// Why nft did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -15,7 +14,7 @@ pub enum Error {
     Missing,
     /// It could not be run.
     #[error("nft could not be run: {0}")]
-    Run(#[source] std::io::Error),
+    Run(#[from] super::Error),
     /// It refused, in its own words.
     #[error("nft refused: {0}")]
     Refused(String),
@@ -35,48 +34,27 @@ pub fn load(rules: &[String]) -> Result<(), Error> {
     Ok(())
 }
 
-/// What `nft -j list …` prints: the objects under `nftables`. Not told: it changes nothing.
+/// What `nft -j list …` prints: the objects under `nftables`.
 pub fn list(what: &[&str]) -> Result<Vec<Value>, Error> {
     let mut args = vec!["-j", "list"];
     args.extend(what);
-    let output = run(&args, "")?;
-    let mut answer: Value = serde_json::from_slice(&output.stdout).map_err(Error::Answer)?;
+    let mut answer: Value = serde_json::from_slice(&run(&args, "")?).map_err(Error::Answer)?;
     match answer.get_mut("nftables").map(Value::take) {
         Some(Value::Array(objects)) => Ok(objects),
         _ => Ok(Vec::new()),
     }
 }
 
-fn run(args: &[&str], input: &str) -> Result<Output, Error> {
-    let mut child = spawn(args)?;
-    // Dropped before the wait: nft reads until the end of its input.
-    if let Some(mut stdin) = child.stdin.take() {
-        // A nft that ends early says why on its stderr; the broken pipe says less.
-        let _ended_early = stdin.write_all(input.as_bytes());
-    }
-    let output = child.wait_with_output().map_err(Error::Run)?;
-    if output.status.success() {
-        return Ok(output);
+/// Not with our environment: what nft says is read, and a user's language or path is none of its business.
+fn run(args: &[&str], input: &str) -> Result<Vec<u8>, Error> {
+    let path = find_program("nft").ok_or(Error::Missing)?;
+    let args = ["nft"].iter().chain(args).map(|arg| (*arg).to_owned()).collect();
+    let child = spawn(&Program { path: &path, args, env: vec!["LC_ALL=C".to_owned()], stays: false })?;
+    let output = child.finish(input.as_bytes())?;
+    if output.ended == Ended::Exited(0) {
+        return Ok(output.stdout);
     }
     let words = String::from_utf8_lossy(&output.stderr);
     // The first line says what was wrong; those after it repeat the rule and point into it.
     Err(Error::Refused(words.lines().next().unwrap_or_default().trim().to_owned()))
-}
-
-/// /usr/sbin is not on the PATH of an ordinary login, nor always on that of a service.
-fn spawn(args: &[&str]) -> Result<std::process::Child, Error> {
-    for program in ["nft", "/usr/sbin/nft", "/sbin/nft"] {
-        let child = Command::new(program)
-            .args(args)
-            .env("LC_ALL", "C")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn();
-        match child {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-            other => return other.map_err(Error::Run),
-        }
-    }
-    Err(Error::Missing)
 }

@@ -7,12 +7,12 @@
 use super::{Error, Result, traced};
 use crate::trace::Call;
 use nix::errno::Errno;
-use nix::fcntl::{AT_FDCWD, OFlag, OpenHow, ResolveFlag, open, openat2, readlinkat};
+use nix::fcntl::{AT_FDCWD, AtFlags, OFlag, OpenHow, ResolveFlag, open, openat2, readlinkat};
 use nix::mount::MsFlags;
-use nix::sys::stat::{Mode, SFlag, fstat, makedev, mkdirat, mknodat, stat};
+use nix::sys::stat::{Mode, SFlag, fstat, fstatat, makedev, mkdirat, mknodat, stat};
 use nix::sys::statfs::fstatfs;
 use nix::sys::statvfs::FsFlags;
-use nix::unistd::{symlinkat, unlinkat};
+use nix::unistd::{UnlinkatFlags, symlinkat, unlinkat};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::{Component, Path, PathBuf};
 
@@ -216,11 +216,16 @@ impl RootDir {
         Ok(())
     }
 
-    /// symlinkat(2): a link at `path` with the text `target`. What is there already is taken away if it is a link.
+    /// symlinkat(2): a link at `path` with the text `target`. What is there already is taken away, unless it is a directory.
     pub fn make_link(&self, target: &str, path: &Path) -> Result<()> {
         let parent = self.make_dir(path.parent().unwrap_or(Path::new("/")))?;
         let name = path.file_name().unwrap_or_default();
-        let _absent = unlinkat(&parent.fd, name, nix::unistd::UnlinkatFlags::NoRemoveDir);
+        if fstatat(&parent.fd, name, AtFlags::AT_SYMLINK_NOFOLLOW).is_ok() {
+            traced(
+                || Call::new("unlinkat").arg("dirfd", parent.fd.as_raw_fd()).path("pathname", path).arg("flags", "0"),
+                || unlinkat(&parent.fd, name, UnlinkatFlags::NoRemoveDir),
+            )?;
+        }
         traced(
             || Call::new("symlinkat").arg("target", target).arg("dirfd", parent.fd.as_raw_fd()).path("linkpath", path),
             || symlinkat(target, &parent.fd, name),
@@ -270,4 +275,23 @@ fn refused(path: &Path, flags: &str, errno: Errno) -> Error {
         .arg("flags", flags.to_owned() + "|O_CLOEXEC")
         .arg("resolve", "RESOLVE_IN_ROOT|RESOLVE_NO_MAGICLINKS");
     Error::new(call, errno as i32)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_link_takes_the_place_of_what_was_there() {
+        let dir = tempfile::tempdir().unwrap();
+        let tree = RootDir::open(dir.path()).unwrap();
+        std::fs::write(dir.path().join("file"), "").unwrap();
+        for (name, target) in [("/new", "one"), ("/new", "two"), ("/file", "three")] {
+            tree.make_link(target, Path::new(name)).unwrap();
+            assert_eq!(std::fs::read_link(dir.path().join(&name[1..])).unwrap(), Path::new(target));
+        }
+        std::fs::create_dir(dir.path().join("folder")).unwrap();
+        let error = tree.make_link("four", Path::new("/folder")).unwrap_err();
+        assert_eq!((error.call.name.as_ref(), error.errno), ("unlinkat", Errno::EISDIR as i32));
+    }
 }

@@ -6,7 +6,7 @@ use crate::trace::Call;
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, open};
 use nix::sys::stat::Mode;
-use nix::sys::termios::{SetArg, Termios, cfmakeraw, tcgetattr, tcsetattr};
+use nix::sys::termios::{LocalFlags, SetArg, Termios, cfmakeraw, tcgetattr, tcsetattr};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::path::Path;
 
@@ -73,7 +73,7 @@ pub fn become_stdio(terminal: BorrowedFd<'_>) -> Result<()> {
 /// Bind-mounts a terminal's end over a file inside the tree.
 pub fn bind_terminal(terminal: BorrowedFd<'_>, at: &Place) -> Result<()> {
     let source = format!("/proc/self/fd/{}", terminal.as_raw_fd());
-    super::mount::mount_at(Some(&source), at, Some("bind"), super::mount::MsFlags::MS_BIND, None)
+    super::mount::mount_at(Some(&source), at, None, super::mount::MsFlags::MS_BIND, None)
 }
 
 /// The size of a terminal's window, or nothing when it is no terminal.
@@ -112,21 +112,32 @@ impl RawMode {
         let before = tcgetattr(std::io::stdin()).map_err(refused)?;
         let mut raw = before.clone();
         cfmakeraw(&mut raw);
-        set_attributes(&raw, "{c_lflag=~(ICANON|ECHO|ISIG|IEXTEN), ...}")?;
+        set_attributes(&raw)?;
         Ok(RawMode { before })
     }
 }
 
 /// tcsetattr(3) of standard input, which is ioctl(2) TCSETS.
-fn set_attributes(attributes: &Termios, spelt: &str) -> Result<()> {
+fn set_attributes(attributes: &Termios) -> Result<()> {
     traced(
-        || Call::new("ioctl").arg("fd", 0).arg("op", "TCSETS").arg("arg", spelt),
+        || {
+            let spelt = format!("{{c_lflag={}, ...}}", keys(attributes.local_flags));
+            Call::new("ioctl").arg("fd", 0).arg("op", "TCSETS").arg("arg", spelt)
+        },
         || tcsetattr(std::io::stdin(), SetArg::TCSANOW, attributes),
     )
 }
 
+/// What a terminal does with keys: edits lines, shows what is typed, makes signals of some and gives others a meaning.
+fn keys(flags: LocalFlags) -> String {
+    let all = [("ICANON", LocalFlags::ICANON), ("ECHO", LocalFlags::ECHO), ("ISIG", LocalFlags::ISIG)];
+    let all = all.into_iter().chain([("IEXTEN", LocalFlags::IEXTEN)]);
+    let set: Vec<&str> = all.filter(|(_, flag)| flags.contains(*flag)).map(|(name, _)| name).collect();
+    if set.is_empty() { "0".to_owned() } else { set.join("|") }
+}
+
 impl Drop for RawMode {
     fn drop(&mut self) {
-        let _gone = set_attributes(&self.before, "as it was");
+        let _gone = set_attributes(&self.before);
     }
 }

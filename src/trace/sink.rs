@@ -129,6 +129,14 @@ pub fn own_number() -> i32 {
     PID.load(Relaxed)
 }
 
+/// Tells of a call that a child made before it became another program, and that was seen to happen; or, `injected`, that
+/// it did not make, because its failure was asked for.
+pub fn call_of(pid: i32, call: Call, result: Result<i64, &'static str>, injected: bool, took: Duration) {
+    let errno = result.err().map(Cow::Borrowed);
+    let made = || Kind::Call { call, ret: result.ok(), errno, injected, dur_ns: nanos(took) };
+    emit_as(actor(), pid, made);
+}
+
 /// Tells of work done in bulk. The description is built only when someone listens.
 pub fn work(name: &'static str, with: impl FnOnce() -> Value) {
     emit(|| Kind::Work { work: Cow::Borrowed(name), with: object(with()) });

@@ -118,7 +118,7 @@ fn a_disk_that_fills_while_a_container_is_made_loses_nothing() {
             small.widen();
             host.assert_restored();
         });
-        println!("{short:?}: {failed} runs found no room, and left nothing");
+        crate::harness::tell(&format!("{short:?}: {failed} runs found no room, and left nothing"));
         assert!(failed > 5, "{short:?}: {failed}");
     }
 }
@@ -143,7 +143,7 @@ fn a_disk_that_fills_while_an_image_is_unpacked_keeps_no_half_of_it() {
             assert!(listed || half.is_empty(), "room for {room} {short:?}: {half:#?}");
             small.empty();
         });
-        println!("{short:?}: {failed} first runs found no room, and kept no half image");
+        crate::harness::tell(&format!("{short:?}: {failed} first runs found no room, and kept no half image"));
         assert!(failed > 5, "{short:?}: {failed}");
     }
 }
@@ -173,9 +173,8 @@ fn a_kill_while_an_image_is_packed_and_unpacked_keeps_no_scraps() {
         assert!(scraps.is_empty(), "killed at step {step}: {scraps:#?}");
         small.rlab.run(&RUN).succeeded();
     }
-    println!(
-        "{struck} kills, {listed} of them after the image had its name; no scraps, and each time the next run succeeded"
-    );
+    let text = format!("{struck} kills, {listed} after the image had its name: no scraps, and each next run succeeded");
+    crate::harness::tell(&text);
     assert!(struck > 10, "{struck}");
 }
 

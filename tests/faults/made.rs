@@ -13,6 +13,8 @@ pub struct Made {
     pub nth: usize,
     /// Its arguments, without what differs from run to run.
     arguments: String,
+    /// Whether a program beside the container made it, before it was that program.
+    beside: bool,
     /// Whether init was there already, and not yet waited for.
     pub init_lives: bool,
 }
@@ -32,6 +34,7 @@ pub fn calls(rlab: &Rlab, arguments: &[&str]) -> Vec<Made> {
     let path = file.to_str().unwrap();
     rlab.run(&[&["run", "--rm", "--trace-out", path], arguments].concat()).succeeded();
     let told = rlab.run(&["explain", path, "--view", "json", "--stable"]).succeeded().stdout;
+    let mut rlab_pid = None;
     let (mut counts, mut init_lives) = (BTreeMap::<(String, String), usize>::new(), false);
     let mut made = vec![];
     let real = std::fs::read_to_string(&file).unwrap();
@@ -43,11 +46,12 @@ pub fn calls(rlab: &Rlab, arguments: &[&str]) -> Vec<Made> {
         }
         let text = |name: &str| event[name].as_str().unwrap().to_owned();
         let (stage, call) = (text("stage"), text("call"));
+        let beside = event["actor"] == "engine" && event["pid"] != *rlab_pid.get_or_insert(event["pid"].clone());
         let nth = counts.entry((stage.clone(), call.clone())).or_default();
         *nth += 1;
         init_lives = (init_lives || call == "clone3" && stage == "namespaces") && call != "wait4";
         let arguments = masked.get(&event["seq"].as_u64().unwrap()).cloned().unwrap_or_default();
-        made.push(Made { stage, call, nth: *nth, arguments, init_lives });
+        made.push(Made { stage, call, nth: *nth, arguments, beside, init_lives });
     }
     std::fs::remove_file(file).unwrap();
     made
@@ -74,8 +78,8 @@ impl Made {
 
     /// Who can be killed right after it.
     pub fn victims(&self) -> &'static [Victim] {
-        if self.call == "execve" {
-            &[] // there is no "right after": the process is the program by then
+        if self.call == "execve" || self.beside {
+            &[] // there is no "right after": the process is the program by then, or is about to be
         } else if self.init_lives {
             &[Victim::Rlab, Victim::Init]
         } else {

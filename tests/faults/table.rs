@@ -36,7 +36,12 @@ impl Table {
             let verdicts: Vec<String> = lines[&key].iter().map(|(word, count)| format!("{word} {count}")).collect();
             printed.add_row([key.0, key.1, key.2, &verdicts.join(", ")]);
         }
-        println!("{}\n{printed}\n{} rows, {} leak or lie", self.title, self.rows.len(), self.wrong().len());
+        crate::harness::tell(&format!(
+            "{}\n{printed}\n{} rows, {} leak or lie",
+            self.title,
+            self.rows.len(),
+            self.wrong().len()
+        ));
     }
 
     fn wrong(&self) -> Vec<&Row> {

@@ -14,3 +14,9 @@ pub mod web;
 pub(crate) use need::need;
 pub use program::{Output, Running};
 pub use rlab::Rlab;
+
+/// Says something past the test runner's capture: figures are for every log, not only for that of a failure.
+pub fn tell(text: &str) {
+    use std::io::Write;
+    let _nobody_reads = std::io::stderr().write_all(format!("{text}\n").as_bytes());
+}

@@ -47,14 +47,14 @@ impl FilterFlags {
 
     fn table(self) -> [(bool, u32, &'static str); 6] {
         [
-            (self.tsync, 1, "TSYNC"),
-            (self.log, 1 << 1, "LOG"),
-            (self.spec_allow, 1 << 2, "SPEC_ALLOW"),
-            (self.new_listener, 1 << 3, "NEW_LISTENER"),
+            (self.tsync, 1, "SECCOMP_FILTER_FLAG_TSYNC"),
+            (self.log, 1 << 1, "SECCOMP_FILTER_FLAG_LOG"),
+            (self.spec_allow, 1 << 2, "SECCOMP_FILTER_FLAG_SPEC_ALLOW"),
+            (self.new_listener, 1 << 3, "SECCOMP_FILTER_FLAG_NEW_LISTENER"),
             // TSYNC reports a failing thread's id and NEW_LISTENER a descriptor in the same return value: the kernel
             // wants ESRCH instead of the id.
-            (self.tsync && self.new_listener, 1 << 4, "TSYNC_ESRCH"),
-            (self.wait_killable_recv, 1 << 5, "WAIT_KILLABLE_RECV"),
+            (self.tsync && self.new_listener, 1 << 4, "SECCOMP_FILTER_FLAG_TSYNC_ESRCH"),
+            (self.wait_killable_recv, 1 << 5, "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV"),
         ]
     }
 }
@@ -66,16 +66,24 @@ mod tests {
 
     #[test]
     fn unmentioned_flags_are_not_an_empty_list() {
-        assert_eq!(FilterFlags::of_profile(None, false).names(), ["SPEC_ALLOW"]);
+        assert_eq!(FilterFlags::of_profile(None, false).names(), ["SECCOMP_FILTER_FLAG_SPEC_ALLOW"]);
         assert_eq!(FilterFlags::of_profile(Some(&[]), false).bits(), 0);
     }
 
     #[test]
     fn flags_follow_what_the_kernel_accepts_together() {
         let asked = [SeccompFilterFlagTsync, SeccompFilterFlagWaitKillableRecv];
-        assert_eq!(FilterFlags::of_profile(Some(&asked), false).names(), ["TSYNC"]);
+        assert_eq!(FilterFlags::of_profile(Some(&asked), false).names(), ["SECCOMP_FILTER_FLAG_TSYNC"]);
         let with_listener = FilterFlags::of_profile(Some(&asked), true);
-        assert_eq!(with_listener.names(), ["TSYNC", "NEW_LISTENER", "TSYNC_ESRCH", "WAIT_KILLABLE_RECV"]);
+        assert_eq!(
+            with_listener.names(),
+            [
+                "SECCOMP_FILTER_FLAG_TSYNC",
+                "SECCOMP_FILTER_FLAG_NEW_LISTENER",
+                "SECCOMP_FILTER_FLAG_TSYNC_ESRCH",
+                "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV"
+            ]
+        );
         assert_eq!(with_listener.bits(), 0b11_1001);
     }
 }
