@@ -8,6 +8,7 @@
 )]
 
 mod classroom;
+mod doctor;
 mod explain;
 mod harness;
 mod house;

@@ -172,7 +172,8 @@ impl Error {
 }
 
 impl Lack {
-    fn hint(self, controller: &str) -> String {
+    /// What to do about it.
+    pub fn hint(self, controller: &str) -> String {
         match self {
             Lack::NotInKernel => format!("cat /proc/cgroups lists what there is; {controller} needs another kernel"),
             Lack::Disabled => format!(

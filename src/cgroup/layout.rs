@@ -66,7 +66,7 @@ impl Layout {
     }
 
     /// The layout by the text of /proc/self/mountinfo, /proc/self/cgroup and /proc/cgroups alone.
-    fn parse(mountinfo: &str, own: &str, known: &str) -> Layout {
+    pub(super) fn parse(mountinfo: &str, own: &str, known: &str) -> Layout {
         let known = known.lines().filter(|line| !line.starts_with('#')).filter_map(|line| {
             let mut fields = line.split_whitespace();
             Some((fields.next()?.to_owned(), fields.nth(2)? == "1"))

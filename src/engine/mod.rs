@@ -2,6 +2,7 @@
 
 pub mod config;
 pub mod container;
+pub mod doctor;
 mod error;
 mod home;
 mod idmap;

@@ -9,12 +9,15 @@
     reason = "this is the one place where kernel state may be changed; everything outside goes through it"
 )]
 
+pub mod attempt;
 mod bpf;
 mod capability;
 mod errno;
+pub mod facts;
 mod files;
 pub mod flock;
 mod identity;
+pub mod kvm;
 mod listen;
 mod lockfile;
 pub mod mount;
