@@ -102,7 +102,7 @@ pub fn main(argv: Vec<OsString>) -> ExitCode {
     };
     match result {
         Ok(code) => ExitCode::from(code),
-        Err(error) => context.ui.failure(&error),
+        Err(error) => context.ui.failure(&error, error.cause(&context.home)),
     }
 }
 
@@ -148,6 +148,15 @@ impl Failure {
         match self {
             Failure::Engine(error) => error.exit_code(),
             _ => 125,
+        }
+    }
+
+    /// The likeliest cause, by this host's facts.
+    pub fn cause(&self, home: &engine::Home) -> Option<crate::sys::cause::Cause> {
+        match self {
+            Failure::Engine(error) => error.cause(&home.root),
+            Failure::File { path, error } => crate::sys::cause::of_file(path, error),
+            _ => None,
         }
     }
 

@@ -8,6 +8,7 @@ mod home;
 mod idmap;
 mod images;
 mod journal;
+mod look;
 pub mod options;
 mod run;
 mod snapshot;

@@ -8,7 +8,7 @@ use super::journal::Made;
 use super::options::RunOptions;
 use super::spec::{Order, spec};
 use super::user::resolve as resolve_user;
-use super::{idmap, snapshot};
+use super::{idmap, look, snapshot};
 use crate::image::config::ExecConfig;
 use crate::image::reference::Reference;
 use crate::image::store::{ImageRecord, Store};
@@ -84,7 +84,14 @@ fn live(
         terminal: options.terminal,
         running: running(&args, &network),
     };
-    Ok(shim::run(&task, signals)?)
+    shim::run(&task, signals).map_err(|error| match error.look() {
+        Some((command, file)) => {
+            let inside = look::lister(&home.root, reference);
+            let check = look::check(command, file, &options.binds, &image.lower_dirs(store), &inside);
+            Error::Program { error, check }
+        }
+        None => error.into(),
+    })
 }
 
 /// Runs `body`, which may take minutes and has threads in the middle of something (a download, a name look-up), and ends

@@ -8,6 +8,7 @@ mod command;
 mod create;
 mod delete;
 mod error;
+mod executable;
 mod init;
 mod parent;
 mod plan;

@@ -13,6 +13,7 @@ pub use crate::runtime::seccomp as profiles;
 pub use signals::Signals;
 
 use crate::runtime::{self, CreateOptions};
+use crate::sys::cause::{self, Cause};
 use crate::sys::{self, Ended};
 use crate::trace::{self, Actor};
 use relay::Relay;
@@ -63,6 +64,26 @@ impl Error {
         match self {
             Error::Runtime(error) => error.exit_code(),
             _ => 125,
+        }
+    }
+
+    /// The likeliest cause, by this host's facts. `root` is where rlab keeps things.
+    pub fn cause(&self, root: &std::path::Path) -> Option<Cause> {
+        match self {
+            Error::Runtime(error) => error.cause(root),
+            Error::Streams { what, errno } => {
+                let call = crate::trace::Call::new(what);
+                cause::of_call(&sys::Error::new(call, *errno as i32), root)
+            }
+            Error::Wait(error) => cause::of_call(error, root),
+        }
+    }
+
+    /// The file of the container's to look at, and how, when its command could not be run.
+    pub fn look(&self) -> Option<(&str, &std::path::Path)> {
+        match self {
+            Error::Runtime(error) => error.look().map(|look| (look.command.as_str(), look.file.as_path())),
+            _ => None,
         }
     }
 

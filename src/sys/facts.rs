@@ -127,6 +127,12 @@ pub fn refuses_upper(kind: &str) -> bool {
     refusing.contains(&kind)
 }
 
+/// Whether the mount that a file lies on forbids to run what is on it.
+pub fn is_noexec(path: &Path) -> bool {
+    let flags = nix::sys::statvfs::statvfs(path).map(|found| found.flags());
+    flags.is_ok_and(|flags| flags.contains(nix::sys::statvfs::FsFlags::ST_NOEXEC))
+}
+
 /// Whether the kernel would let this process write there: access(2), which knows of read-only mounts, too.
 pub fn may_write(path: &Path) -> Result<(), super::Errno> {
     nix::unistd::access(path, nix::unistd::AccessFlags::W_OK)

@@ -12,6 +12,7 @@
 pub mod attempt;
 mod bpf;
 mod capability;
+pub mod cause;
 mod errno;
 pub mod facts;
 mod files;

@@ -1,0 +1,1 @@
+//! Refusals on hosts that are not at hand, by their facts.
