@@ -21,6 +21,11 @@ use std::fs::OpenOptions;
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 
+/// What exit code 137 does not say.
+const OOM_KILLED: &str = "rlab: the kernel killed a process in there: the group wanted more memory than its limit\n  \
+    check: dmesg | grep 'Memory cgroup out of memory'\n  \
+    try: a higher --memory, or rlab run --explain to see what was counted";
+
 /// Who listens to the story: nothing is built for it when nobody does.
 #[derive(Default)]
 pub struct Telling {
@@ -84,14 +89,19 @@ fn live(
         terminal: options.terminal,
         running: running(&args, &network),
     };
-    shim::run(&task, signals).map_err(|error| match error.look() {
+    let finished = shim::run(&task, signals).map_err(|error| match error.look() {
         Some((command, file)) => {
             let inside = look::lister(&home.root, reference);
             let check = look::check(command, file, &options.binds, &image.lower_dirs(store), &inside);
             Error::Program { error, check }
         }
         None => error.into(),
-    })
+    })?;
+    // The story says so itself, in its place.
+    if finished.oom_killed && !trace::enabled() {
+        (sources.announce)(OOM_KILLED);
+    }
+    Ok(finished.ended)
 }
 
 /// Runs `body`, which may take minutes and has threads in the middle of something (a download, a name look-up), and ends

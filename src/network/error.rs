@@ -90,8 +90,9 @@ impl Error {
             }
             Error::PortTaken { port, protocol, holder, .. } => {
                 let flag = if *protocol == Protocol::Tcp { "t" } else { "u" };
-                let who = holder.as_deref().unwrap_or("a process that rlab can't see");
-                Some(Cause::new(format!("{who} listens on it"), format!("ss -Hln{flag}p 'sport = :{port}'"), ""))
+                // A holder that is known is in the error itself.
+                let why = if holder.is_some() { "" } else { "a process that rlab can't see listens on it" };
+                Some(Cause::new(why, format!("ss -Hln{flag}p 'sport = :{port}'"), ""))
             }
             Error::Listen { port, errno, .. } if *errno == sys::Errno::EACCES as i32 => Some(Cause::new(
                 format!("port {port} takes CAP_NET_BIND_SERVICE (bit 10), which rlab itself was not given"),

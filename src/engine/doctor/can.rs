@@ -7,7 +7,8 @@ use super::{Ability, Facts, Row, Verdict};
 pub const RUN: &str = "run containers as root";
 
 /// Rows without which no container is made. A confined rlab may lack any of them.
-const FOR_RUN: [&str; 14] = [
+const FOR_RUN: [&str; 15] = [
+    "mounts of /",
     "kernel",
     "user",
     "capabilities",
@@ -28,7 +29,7 @@ const FOR_LIMITS: [&str; 3] = ["cgroup memory", "cgroup cpu", "cgroup pids"];
 
 /// The last section of the report.
 pub fn abilities(facts: &Facts, rows: &[Row]) -> Vec<Ability> {
-    let run = run(facts, rows);
+    let run = run(rows);
     let needs_run = |ability: Ability| match run.verdict {
         Verdict::Missing => {
             Ability { verdict: Verdict::Missing, why: "no container can be made".to_owned(), ..ability }
@@ -51,15 +52,14 @@ fn ability(what: &str, verdict: Verdict, why: impl Into<String>) -> Ability {
     Ability { what: what.to_owned(), verdict, why: why.into() }
 }
 
-fn run(facts: &Facts, rows: &[Row]) -> Ability {
+fn run(rows: &[Row]) -> Ability {
     let missing = at_least(rows, &FOR_RUN, Verdict::Missing);
     if !missing.is_empty() {
         return ability(RUN, Verdict::Missing, format!("see {}", missing.join(", ")));
     }
-    match (facts.root_shared, at_least(rows, &["confinement"], Verdict::Limited).is_empty()) {
-        (None, _) => ability(RUN, Verdict::Limited, "with --chroot only: / is no mount point"),
-        (_, false) => ability(RUN, Verdict::Limited, "as far as the sandbox around rlab lets it, see confinement"),
-        _ => ability(RUN, Verdict::Ok, "all that it takes is here"),
+    match at_least(rows, &["confinement"], Verdict::Limited).is_empty() {
+        false => ability(RUN, Verdict::Limited, "as far as the sandbox around rlab lets it, see confinement"),
+        true => ability(RUN, Verdict::Ok, "all that it takes is here"),
     }
 }
 

@@ -13,6 +13,8 @@ const MORE_POWER: &str =
     "start what rlab runs in with more: docker run --privileged, CapabilityBoundingSet= of a service";
 /// Below this a filesystem is taken for full: the last blocks may be kept for root, or too few for what was written.
 const FULL_BYTES: u64 = 1 << 20;
+/// An image of a distribution has about as many files.
+const FEW_INODES: u64 = 5_000;
 
 /// Of a call that was refused.
 pub fn call(call: &Call, errno: i32, root: &Path, host: &Host) -> Option<Cause> {
@@ -102,11 +104,13 @@ fn no_room(path: &Path, host: &Host) -> Option<Cause> {
     let room = (host.room)(path)?;
     let here = existing(path);
     let here = here.display();
-    if room.inodes > 0 && room.free_inodes == 0 {
+    // What was half made is taken away before anyone looks, so a few are free again.
+    if room.inodes > 0 && room.free_inodes < FEW_INODES && room.free_bytes >= FULL_BYTES {
         let why = format!(
-            "the filesystem of {here} has no inode left of its {}: no file can be made, though {} KiB are free",
+            "the filesystem of {here} ran out of inodes, {} of {} are free now: no file could be made, though {} MiB are free",
+            room.free_inodes,
             room.inodes,
-            room.free_bytes >> 10
+            room.free_bytes >> 20
         );
         return Some(Cause::new(
             why,
@@ -194,7 +198,7 @@ fn unmapped(host: &Host) -> Option<Cause> {
     host.nested().then(|| {
         Cause::new(
             format!(
-                "rlab is in a user namespace that knows the users {}, and --userns private takes 100000 to 165535",
+                "rlab is in a user namespace whose uid_map is `{}`, and --userns private takes the users 100000 to 165535",
                 host.uid_map.split_whitespace().collect::<Vec<_>>().join(" ")
             ),
             SHOW_USERS,
@@ -275,5 +279,4 @@ fn capability_for(call: &Call) -> Option<&'static str> {
 }
 
 #[cfg(test)]
-#[path = "tests.rs"]
 mod tests;

@@ -40,8 +40,8 @@ pub fn rows(facts: &Facts) -> Vec<Row> {
         Some(false) => Row::ok("mounts of /", "private"),
         None => Row::missing(
             "mounts of /",
-            "/ is no mount point: rlab runs in a chroot, and pivot_root(2) refuses that",
-            "run rlab outside of the chroot, or with --chroot",
+            "/ is no mount point: rlab runs in a chroot, and its mounts can't be cut off from the host's",
+            "run rlab outside; or before: mount --rbind DIR DIR; chroot DIR",
         ),
     });
     rows.push(seccomp(facts));

@@ -1,1 +1,0 @@
-//! Refusals on hosts that are not at hand, by their facts.
