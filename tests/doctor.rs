@@ -1,6 +1,6 @@
 //! `rlab doctor`: what it says here, to whom, and that it leaves everything as it was.
 
-use crate::harness::host::{Inventory, alone};
+use crate::harness::host::{Inventory, alone, together};
 use crate::harness::{Output, Rlab, Running, need};
 use serde_json::Value;
 use std::process::{Command, Stdio};
@@ -36,6 +36,7 @@ fn behind(rlab: &Rlab, before: &[&str], arguments: &[&str]) -> Output {
 
 #[test]
 fn the_report_says_whether_containers_can_be_made() {
+    let _turn = together();
     let rlab = Rlab::new();
     let output = rlab.run(&["doctor", "--format", "json"]);
     let report = report(&output);

@@ -200,7 +200,7 @@ impl Lack {
             Lack::NotInKernel => format!("grep -w {name} /proc/cgroups || echo not in this kernel"),
             Lack::Disabled => format!("grep -w {name} /proc/cgroups"),
             Lack::NotMounted => format!("findmnt -t cgroup -O {name} || echo {name} is not mounted"),
-            Lack::NotDelegated => "cat $(findmnt -n -o TARGET -t cgroup2)/cgroup.controllers".to_owned(),
+            Lack::NotDelegated => "cat $(findmnt -n -o TARGET -t cgroup2 | tail -n 1)/cgroup.controllers".to_owned(),
             Lack::OnV1 => format!("findmnt -t cgroup -O {name}"),
         }
     }

@@ -114,7 +114,7 @@ fn heeding<T>(
     let broken = |errno| shim::Error::Streams { what: "pipe2", errno };
     let (over, done) = sys::pipe().map_err(broken)?;
     std::thread::scope(|scope| {
-        scope.spawn(|| {
+        let watch = || {
             while !sys::poll_readable(&[signals.fd(), over.as_fd()], None).is_ok_and(|ready| ready[1]) {
                 if let Some(signal) = signals.asked_to_end() {
                     container.abandon();
@@ -122,7 +122,12 @@ fn heeding<T>(
                     sys::exit_now(i32::from(Ended::Signalled(signal).code()));
                 }
             }
-        });
+        };
+        // Behind a filter that answers EPERM instead of ENOSYS, the C library has no second way to make a thread.
+        std::thread::Builder::new().spawn_scoped(scope, watch).map_err(|error| {
+            let errno = sys::Errno::from_raw(error.raw_os_error().unwrap_or_default());
+            shim::Error::Streams { what: "clone3", errno }
+        })?;
         let result = body();
         drop(done); // the thread is joined: what comes after must be done by a process with one thread
         result
