@@ -147,9 +147,11 @@ impl Error {
     /// The likeliest cause, by this host's facts. `root` is where rlab keeps things.
     pub fn cause(&self, root: &Path) -> Option<Cause> {
         match self {
-            Error::NotMounted => {
-                Some(Cause::new("neither version is mounted", "findmnt -t cgroup,cgroup2 || echo none is mounted", ""))
-            }
+            Error::NotMounted => Some(Cause::new(
+                "neither version is mounted",
+                "grep ' - cgroup' /proc/self/mountinfo || echo none is mounted",
+                "",
+            )),
             Error::Read { path, source } => cause::of_file(path, source),
             Error::Unavailable { controller, lack, .. } => {
                 Some(Cause::new(format!("{controller} {lack}"), lack.check(controller), ""))
@@ -199,9 +201,9 @@ impl Lack {
         match self {
             Lack::NotInKernel => format!("grep -w {name} /proc/cgroups || echo not in this kernel"),
             Lack::Disabled => format!("grep -w {name} /proc/cgroups"),
-            Lack::NotMounted => format!("findmnt -t cgroup -O {name} || echo {name} is not mounted"),
+            Lack::NotMounted => format!("grep ' - cgroup .*{name}' /proc/self/mountinfo || echo {name} is not mounted"),
             Lack::NotDelegated => "cat $(findmnt -n -o TARGET -t cgroup2 | tail -n 1)/cgroup.controllers".to_owned(),
-            Lack::OnV1 => format!("findmnt -t cgroup -O {name}"),
+            Lack::OnV1 => format!("grep ' - cgroup .*{name}' /proc/self/mountinfo"),
         }
     }
 

@@ -26,7 +26,7 @@ pub enum Error {
     #[error("{error}")]
     Program {
         /// What the runtime says.
-        error: shim::Error,
+        error: Box<shim::Error>,
         /// The command.
         check: String,
     },
@@ -99,7 +99,8 @@ impl Error {
     /// Docker's exit code.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Error::Shim(error) | Error::Program { error, .. } => error.exit_code(),
+            Error::Shim(error) => error.exit_code(),
+            Error::Program { error, .. } => error.exit_code(),
             _ => 125,
         }
     }
@@ -126,7 +127,8 @@ impl Error {
             Error::Store(error) => error.hint(),
             Error::Classroom(error) => error.hint(),
             Error::Network(error) => error.hint(),
-            Error::Shim(error) | Error::Program { error, .. } => error.hint(),
+            Error::Shim(error) => error.hint(),
+            Error::Program { error, .. } => error.hint(),
             Error::Call { stage: "snapshot", error } => snapshot_hint(error),
             Error::NotHere(image) => Some(format!("rlab pull {image}")),
             Error::NoCommand(image) => Some(format!("rlab run {image} COMMAND")),

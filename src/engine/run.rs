@@ -93,7 +93,7 @@ fn live(
         Some((command, file)) => {
             let inside = look::lister(&home.root, reference);
             let check = look::check(command, file, &options.binds, &image.lower_dirs(store), &inside);
-            Error::Program { error, check }
+            Error::Program { error: Box::new(error), check }
         }
         None => error.into(),
     })?;

@@ -57,16 +57,16 @@ fn absent(name: &str, path: &Path) -> Refusal {
     not_found(name, &reason, look("ls -l -d {}", path))
 }
 
-fn look(command: &str, file: &Path) -> Look {
+fn look(command: &str, file: &Path) -> Box<Look> {
     // Without links, so that whoever knows where the container's files are on the host can find it there.
-    Look { command: command.to_owned(), file: file.canonicalize().unwrap_or_else(|_| file.to_owned()) }
+    Box::new(Look { command: command.to_owned(), file: file.canonicalize().unwrap_or_else(|_| file.to_owned()) })
 }
 
-fn not_found(name: &str, reason: &str, look: Look) -> Refusal {
+fn not_found(name: &str, reason: &str, look: Box<Look>) -> Refusal {
     Refusal::Command(Failure::NotFound { name: name.to_owned(), reason: reason.to_owned(), look })
 }
 
-fn not_executable(path: &str, reason: &str, look: Look) -> Refusal {
+fn not_executable(path: &str, reason: &str, look: Box<Look>) -> Refusal {
     Refusal::Command(Failure::NotRunnable { path: path.to_owned(), reason: reason.to_owned(), look })
 }
 

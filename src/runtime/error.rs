@@ -48,7 +48,7 @@ pub enum Error {
         /// Where it was looked for.
         reason: String,
         /// How that is seen.
-        look: Look,
+        look: Box<Look>,
     },
     /// The command is there, but the kernel can't run it.
     #[error("exec: {path:?}: {reason}")]
@@ -58,7 +58,7 @@ pub enum Error {
         /// Why not.
         reason: String,
         /// How that is seen.
-        look: Look,
+        look: Box<Look>,
     },
     /// This process has threads, and a clone would copy their locks.
     #[error("{0} threads are running, but a container must be made from a process with one")]
@@ -100,7 +100,7 @@ pub enum Failure {
         /// Where it was looked for.
         reason: String,
         /// How that is seen.
-        look: Look,
+        look: Box<Look>,
     },
     /// See [`Error::CommandNotRunnable`].
     NotRunnable {
@@ -109,7 +109,7 @@ pub enum Failure {
         /// Why not.
         reason: String,
         /// How that is seen.
-        look: Look,
+        look: Box<Look>,
     },
 }
 

@@ -10,7 +10,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 /// What is wrong, and how it is seen.
-type Found = Option<(String, Look)>;
+type Found = Option<(String, Box<Look>)>;
 
 /// Enough for a first line, and for the headers of a program, which are at the beginning of nearly every one.
 const BEGINNING: u64 = 64 * 1024;
@@ -31,7 +31,7 @@ pub fn missing(program: &Path) -> Found {
         return missing_loader(&interpreter, &beginning(&interpreter)?);
     }
     let why = format!("the script's interpreter {} is not in the image", interpreter.display());
-    Some((why, Look { command: "ls -l -d {}".to_owned(), file: interpreter }))
+    Some((why, look("ls -l -d {}", &interpreter)))
 }
 
 fn missing_loader(program: &Path, content: &[u8]) -> Found {
@@ -41,7 +41,7 @@ fn missing_loader(program: &Path, content: &[u8]) -> Found {
         program.display(),
         loader.display()
     );
-    (!loader.exists()).then(|| (why, Look { command: "ls -l -d {}".to_owned(), file: loader }))
+    (!loader.exists()).then(|| (why, look("ls -l -d {}", &loader)))
 }
 
 /// ENOEXEC: nothing that the kernel knows how to run.
@@ -132,9 +132,9 @@ fn beginning(file: &Path) -> Option<Vec<u8>> {
     Some(content)
 }
 
-fn look(command: &str, file: &Path) -> Look {
+fn look(command: &str, file: &Path) -> Box<Look> {
     // Without links, so that whoever knows where the container's files are on the host can find it there.
-    Look { command: command.to_owned(), file: file.canonicalize().unwrap_or_else(|_| file.to_owned()) }
+    Box::new(Look { command: command.to_owned(), file: file.canonicalize().unwrap_or_else(|_| file.to_owned()) })
 }
 
 #[cfg(test)]

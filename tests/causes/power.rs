@@ -121,7 +121,9 @@ fn in_a_user_namespace(
     arguments: &[&str],
 ) -> crate::harness::Output {
     let behind = ["unshare", "--user", "--mount", "--net", "--ipc"];
-    let place = Place { lab, behind: &behind, lines: format!("read -r mapped\n{lines}") };
+    // The shell was started by someone whom the namespace did not know yet, and so without power: one more is.
+    let lines = format!("read -r mapped; exec sh -ec '{lines}\nexec \"$0\" \"$@\"' \"$0\" \"$@\"");
+    let place = Place { lab, behind: &behind, lines };
     let mut command: Command = place.command(program, arguments);
     let mut inside = Running::start(command.stdin(Stdio::piped()));
     let of = |file: &str| format!("/proc/{}/{file}", inside.pid());

@@ -41,14 +41,12 @@ fn in_a_chroot_the_root_is_no_mount_point() {
     let lab = lab!();
     need!(programs(&["chroot", "findmnt"], "apt install coreutils util-linux"));
     // The host's directories by their own names below a directory that is no mount point itself.
-    let lines = format!(
-        "mount -t tmpfs none /mnt; mkdir /mnt/root; cd /mnt/root
+    let lines = "mount -t tmpfs none /mnt; mkdir /mnt/root; cd /mnt/root
          for name in $(ls -A /); do
              if [ -L /$name ]; then cp -P /$name $name
              elif [ $name != mnt ] && [ -d /$name ]; then mkdir $name; mount --rbind /$name $name; fi
          done
-         set -- /mnt/root \"$0\" \"$@\"; set -- \"$@\"; exec chroot \"$@\""
-    );
+         exec chroot /mnt/root \"$0\" \"$@\"";
     let place = Place::mounts(&lab, lines);
     let output = place.tool(&[], &["true"]);
     caused(&place, output, "/ is no mount point here, as in a chroot", "/ is no mount point");
