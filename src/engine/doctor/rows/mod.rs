@@ -19,5 +19,5 @@ pub fn all(facts: &Facts) -> Vec<Row> {
 
 /// What to do when a thing was refused to someone who is not root.
 fn as_root(facts: &Facts, otherwise: &str) -> String {
-    if facts.uid == 0 { otherwise.to_owned() } else { "sudo rlab doctor shows it as root sees it".to_owned() }
+    if facts.uid == 0 { otherwise.to_owned() } else { "sudo rlab doctor".to_owned() }
 }

@@ -67,7 +67,9 @@ fn firewall(facts: &Facts) -> Row {
             ),
             "let rlab's bridge through there: for docker's, iptables -I DOCKER-USER -i rlab+ -j ACCEPT",
         ),
-        Err(reason) => Row::limited("other firewalls", format!("not to be seen: {reason}"), as_root(facts, "")),
+        Err(reason) => {
+            Row::limited("other firewalls", format!("not to be seen: {reason}"), as_root(facts, "apt install nftables"))
+        }
     }
 }
 
