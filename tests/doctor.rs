@@ -131,3 +131,15 @@ fn kvm_is_said_to_work_only_where_a_guest_ran() {
     let fact = field(&report, "KVM", "fact");
     assert_eq!(fact.contains("does not prove"), verdict == "ok", "{fact}");
 }
+
+#[test]
+fn a_device_that_only_has_the_name_of_kvm_is_not_believed() {
+    need!(root(), programs(&["unshare", "mount"], "apt install util-linux"));
+    // A /dev of its own, with the null device under that name.
+    let prepare = "mount -t tmpfs none /dev && mknod -m 666 /dev/kvm c 1 3 && mknod -m 666 /dev/null c 1 3 && \
+                   exec \"$0\" \"$@\"";
+    let output = behind(&Rlab::new(), &["unshare", "--mount", "sh", "-c", prepare], &["doctor", "--format", "json"]);
+    let report = report(&output);
+    assert_eq!(field(&report, "KVM", "verdict"), "missing", "{output}");
+    assert!(field(&report, "KVM", "fact").starts_with("/dev/kvm is there, but: ioctl"), "{output}");
+}
