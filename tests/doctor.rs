@@ -6,6 +6,8 @@ use serde_json::Value;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+// Every one of these takes its turn: who compares the host before and after would count their rlab as left behind.
+
 const SOON: Duration = Duration::from_secs(60);
 
 fn report(output: &Output) -> Value {
@@ -61,6 +63,7 @@ fn the_report_says_whether_containers_can_be_made() {
 
 #[test]
 fn the_table_fits_eighty_columns_and_has_no_colour_in_it() {
+    let _turn = together();
     let output = Rlab::new().run(&["doctor"]);
     for line in output.stdout.lines() {
         assert!(line.chars().count() <= 80 && !line.contains('\u{1b}'), "{line:?}\n{output}");
@@ -84,6 +87,7 @@ fn nothing_on_the_host_is_changed() {
 #[test]
 fn what_was_taken_from_root_is_missed() {
     need!(root(), programs(&["setpriv", "unshare"], "apt install util-linux"));
+    let _turn = together();
     let rlab = Rlab::new();
     let output = behind(
         &rlab,
@@ -102,6 +106,7 @@ fn what_was_taken_from_root_is_missed() {
 #[test]
 fn a_mount_namespace_around_it_is_seen() {
     need!(root(), programs(&["unshare", "mount"], "apt install util-linux"));
+    let _turn = together();
     let rlab = Rlab::new();
     let prepare = "mount -t tmpfs none /proc/sys/kernel && mount --make-shared / && \
                    mkdir -p $RLAB_ROOT && mount -t tmpfs -o nr_inodes=50,size=1m none $RLAB_ROOT && exec \"$0\" \"$@\"";
@@ -115,6 +120,7 @@ fn a_mount_namespace_around_it_is_seen() {
 
 #[test]
 fn settings_that_cannot_be_read_are_told() {
+    let _turn = together();
     let rlab = Rlab::new();
     std::fs::write(rlab.folder().join("config.toml"), "[regsitry]\n").unwrap();
     let report = report(&rlab.run(&["doctor", "--format", "json"]).ended_with(1));
@@ -123,6 +129,7 @@ fn settings_that_cannot_be_read_are_told() {
 
 #[test]
 fn kvm_is_said_to_work_only_where_a_guest_ran() {
+    let _turn = together();
     let output = Rlab::new().run(&["doctor", "--format", "json"]);
     let report = report(&output);
     let verdict = field(&report, "KVM", "verdict");
@@ -135,6 +142,7 @@ fn kvm_is_said_to_work_only_where_a_guest_ran() {
 #[test]
 fn a_device_that_only_has_the_name_of_kvm_is_not_believed() {
     need!(root(), programs(&["unshare", "mount"], "apt install util-linux"));
+    let _turn = together();
     // A /dev of its own, with the null device under that name.
     let prepare = "mount -t tmpfs none /dev && mknod -m 666 /dev/kvm c 1 3 && mknod -m 666 /dev/null c 1 3 && \
                    exec \"$0\" \"$@\"";
