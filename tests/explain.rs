@@ -218,6 +218,7 @@ fn assert_told(name: &str, told: &str) {
     // What the host's own root is mounted from.
     settings.add_filter(r"   /  [a-z0-9]+ \S+ +→", "   /  (host)  →");
     settings.add_filter(r#"(root /: |(?:hosts|hostname|resolv.conf): NULL -> )"[^"]+""#, "$1(host)");
+    settings.add_filter(r"--root \S+", "--root (root)");
     settings.add_filter(
         r#"("key":"/","before":|"key":"/etc/(?:hosts|hostname|resolv.conf)","before":null,"after":)"[^"]+""#,
         "$1\"(host)\"",

@@ -7,7 +7,9 @@
     reason = "a test is outside the container: it signals, opens terminals and tidies up by the kernel's own calls"
 )]
 
+mod causes;
 mod classroom;
+mod doctor;
 mod escapes;
 mod explain;
 mod faults;

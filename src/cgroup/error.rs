@@ -2,6 +2,7 @@
 
 use super::layout::Version;
 use crate::sys;
+use crate::sys::cause::{self, Cause};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -143,6 +144,27 @@ impl std::fmt::Display for Lack {
 }
 
 impl Error {
+    /// The likeliest cause, by this host's facts. `root` is where rlab keeps things.
+    pub fn cause(&self, root: &Path) -> Option<Cause> {
+        match self {
+            Error::NotMounted => Some(Cause::new(
+                "neither version is mounted",
+                "grep ' - cgroup' /proc/self/mountinfo || echo none is mounted",
+                "",
+            )),
+            Error::Read { path, source } => cause::of_file(path, source),
+            Error::Unavailable { controller, lack, .. } => {
+                Some(Cause::new(format!("{controller} {lack}"), lack.check(controller), ""))
+            }
+            Error::Inhabited { directory, .. } => {
+                let why = "cgroup v2 lets only the kernel's root group have both processes and controllers below it";
+                Some(Cause::new(why, format!("cat {}/cgroup.procs", directory.display()), ""))
+            }
+            Error::Enable { source, .. } | Error::Call(source) => cause::of_call(source, root),
+            _ => None,
+        }
+    }
+
     /// What to do about it.
     pub fn hint(&self) -> Option<String> {
         match self {
@@ -172,7 +194,21 @@ impl Error {
 }
 
 impl Lack {
-    fn hint(self, controller: &str) -> String {
+    /// The command that shows it.
+    fn check(self, controller: &str) -> String {
+        // What v2 calls io is blkio everywhere else in the kernel.
+        let name = if controller == "io" { "blkio" } else { controller };
+        match self {
+            Lack::NotInKernel => format!("grep -w {name} /proc/cgroups || echo not in this kernel"),
+            Lack::Disabled => format!("grep -w {name} /proc/cgroups"),
+            Lack::NotMounted => format!("grep ' - cgroup .*{name}' /proc/self/mountinfo || echo {name} is not mounted"),
+            Lack::NotDelegated => "cat $(findmnt -n -o TARGET -t cgroup2 | tail -n 1)/cgroup.controllers".to_owned(),
+            Lack::OnV1 => format!("grep ' - cgroup .*{name}' /proc/self/mountinfo"),
+        }
+    }
+
+    /// What to do about it.
+    pub fn hint(self, controller: &str) -> String {
         match self {
             Lack::NotInKernel => format!("cat /proc/cgroups lists what there is; {controller} needs another kernel"),
             Lack::Disabled => format!(

@@ -18,6 +18,7 @@ mod group;
 mod layout;
 mod plan;
 mod probe;
+mod survey;
 mod v1;
 mod v2;
 mod value;
@@ -27,10 +28,15 @@ mod view;
 mod live;
 
 pub use error::Error;
+#[cfg(test)]
+pub use error::Lack;
 pub use group::Cgroup;
 pub use layout::Layout;
+#[cfg(test)]
+pub use layout::Version;
 pub use plan::{Plan, plan};
 pub use probe::Counters;
+pub use survey::{Obstacle, Standing, survey};
 pub use view::ContainerMount;
 
 /// The group above all of rlab's own, in each hierarchy.

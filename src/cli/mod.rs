@@ -1,5 +1,6 @@
 //! The command line: one file a command. Only here is anything printed.
 
+mod doctor;
 mod explain;
 mod image;
 mod images;
@@ -54,6 +55,8 @@ enum Command {
     /// About traces
     #[command(subcommand)]
     Trace(trace::Args),
+    /// Examine this host: what is here, what is missing, what rlab can do with it
+    Doctor(doctor::Args),
 }
 
 /// What every command gets.
@@ -83,8 +86,10 @@ pub fn main(argv: Vec<OsString>) -> ExitCode {
         Err(error) => return ui::usage(&error),
     };
     let mut context = Context { home: engine::Home::new(cli.root.as_deref()), config: cli.config, ui: Ui::new() };
-    // What an rlab left that was killed goes now, whatever this one was called for.
-    engine::sweep(&context.home);
+    // What an rlab left that was killed goes now, whatever this one was called for; but the doctor only looks.
+    if !matches!(cli.command, Command::Doctor(_)) {
+        engine::sweep(&context.home);
+    }
     let result = match cli.command {
         Command::Run(args) => run::run(*args, &mut context),
         Command::Pull(args) => pull::run(&args, &mut context),
@@ -93,10 +98,11 @@ pub fn main(argv: Vec<OsString>) -> ExitCode {
         Command::Explain(args) => explain::run(&args, &mut context),
         Command::Rm(args) => rm::run(&args, &mut context),
         Command::Trace(args) => trace::run(&args, &mut context),
+        Command::Doctor(args) => doctor::run(&args, &mut context),
     };
     match result {
         Ok(code) => ExitCode::from(code),
-        Err(error) => context.ui.failure(&error),
+        Err(error) => context.ui.failure(&error, error.cause(&context.home)),
     }
 }
 
@@ -142,6 +148,15 @@ impl Failure {
         match self {
             Failure::Engine(error) => error.exit_code(),
             _ => 125,
+        }
+    }
+
+    /// The likeliest cause, by this host's facts.
+    pub fn cause(&self, home: &engine::Home) -> Option<crate::sys::cause::Cause> {
+        match self {
+            Failure::Engine(error) => error.cause(&home.root),
+            Failure::File { path, error } => crate::sys::cause::of_file(path, error),
+            _ => None,
         }
     }
 

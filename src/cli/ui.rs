@@ -2,6 +2,7 @@
 
 use super::Failure;
 use crate::sys;
+use crate::sys::cause::Cause;
 use crate::trace::Style;
 use anstream::{AutoStream, ColorChoice};
 use owo_colors::OwoColorize;
@@ -33,14 +34,27 @@ impl Ui {
         let _gone = writeln!(self.err, "{}", harmless(text));
     }
 
-    /// An error and its next step, and the exit code it means.
-    pub fn failure(&mut self, failure: &Failure) -> ExitCode {
+    /// An error, its likeliest cause with the command that shows it, the next step, and the exit code it means.
+    pub fn failure(&mut self, failure: &Failure, cause: Option<Cause>) -> ExitCode {
         let _gone = writeln!(self.err, "{} {}", "rlab:".red().bold(), harmless(&failure.to_string()));
-        if let Some(hint) = failure.hint() {
-            let wrapped = textwrap::fill(&hint, textwrap::Options::new(73).subsequent_indent("       "));
-            let _gone = writeln!(self.err, "  {} {wrapped}", "try:".bold());
+        let (why, check, fix) = cause.map(|cause| (cause.why, cause.check, cause.fix)).unwrap_or_default();
+        self.labelled("cause:", &why);
+        if !check.is_empty() {
+            // Never folded: it is there to be copied.
+            let _gone = writeln!(self.err, "  {} {check}", "check:".bold());
         }
+        let hint = if fix.is_empty() { failure.hint().unwrap_or_default() } else { fix };
+        self.labelled("try:", &hint);
         ExitCode::from(failure.exit_code())
+    }
+
+    /// A sentence below an error, folded.
+    fn labelled(&mut self, label: &str, text: &str) {
+        if !text.is_empty() {
+            let indent = " ".repeat(label.len() + 3);
+            let wrapped = textwrap::fill(text, textwrap::Options::new(77 - label.len()).subsequent_indent(&indent));
+            let _gone = writeln!(self.err, "  {} {wrapped}", label.bold());
+        }
     }
 
     /// How a story on standard error is laid out.

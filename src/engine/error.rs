@@ -1,7 +1,8 @@
 //! What can go wrong above the runtime, by kind, with the exit code Docker would give.
 
+use crate::sys::cause::{self, Cause};
 use crate::{image, network, shim, sys, trace};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// A failure of the engine or of anything below it.
 #[derive(Debug, thiserror::Error)]
@@ -21,6 +22,14 @@ pub enum Error {
     /// The runtime, or the streams around it.
     #[error("{0}")]
     Shim(#[from] shim::Error),
+    /// The program could not be run; the check is a command for the host that shows why.
+    #[error("{error}")]
+    Program {
+        /// What the runtime says.
+        error: Box<shim::Error>,
+        /// The command.
+        check: String,
+    },
     /// A call of the engine's own was refused.
     #[error("{stage}: {error}")]
     Call {
@@ -107,7 +116,23 @@ impl Error {
     pub fn exit_code(&self) -> u8 {
         match self {
             Error::Shim(error) => error.exit_code(),
+            Error::Program { error, .. } => error.exit_code(),
             _ => 125,
+        }
+    }
+
+    /// The likeliest cause, by this host's facts, which are read only now. `root` is where rlab keeps things.
+    pub fn cause(&self, root: &Path) -> Option<Cause> {
+        match self {
+            Error::Image(error) => of_source(error, root),
+            Error::Store(error) => of_source(error, root),
+            Error::Classroom(error) => of_source(error, root),
+            Error::Network(_, error) => error.cause(root),
+            Error::Shim(error) => error.cause(root),
+            Error::Program { check, .. } => Some(Cause::new("", check, "")),
+            Error::Call { error, .. } => cause::of_call(error, root),
+            Error::File { path, error } => cause::of_file(path, error),
+            _ => None,
         }
     }
 
@@ -119,6 +144,7 @@ impl Error {
             Error::Classroom(error) => error.hint(),
             Error::Network(_, error) => error.hint(),
             Error::Shim(error) => error.hint(),
+            Error::Program { error, .. } => error.hint(),
             Error::Call { stage: "snapshot", error } => snapshot_hint(error),
             Error::NotHere(image) => Some(format!("rlab pull {image}")),
             Error::NoCommand(image) => Some(format!("rlab run {image} COMMAND")),
@@ -138,9 +164,22 @@ impl Error {
     }
 }
 
+/// What the kernel said, somewhere below an error of the images'. All of theirs lies below the root.
+fn of_source(error: &(dyn std::error::Error + 'static), root: &Path) -> Option<Cause> {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(said) = error.downcast_ref::<std::io::Error>() {
+            return cause::of_file(root, said);
+        }
+        next = error.source();
+    }
+    None
+}
+
 fn snapshot_hint(error: &sys::Error) -> Option<String> {
+    let overlay = error.call.args.get("filesystemtype").is_some_and(|kind| kind == "overlay");
     let hint = match sys::errno_name(error.errno) {
-        "EINVAL" => {
+        "EINVAL" if overlay => {
             "overlayfs can't use a directory on another overlayfs for what is written: put --root on a disk of its own; \
              dmesg | tail names the option that was refused"
         }

@@ -2,6 +2,7 @@
 
 pub mod config;
 pub mod container;
+pub mod doctor;
 mod error;
 #[cfg(any(fuzzing, test))]
 pub mod fuzzing;
@@ -10,6 +11,7 @@ mod idmap;
 mod image_config;
 mod images;
 mod journal;
+mod look;
 pub mod options;
 mod run;
 mod snapshot;

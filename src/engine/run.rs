@@ -8,7 +8,7 @@ use super::journal::Made;
 use super::options::RunOptions;
 use super::spec::{Order, spec};
 use super::user::resolve as resolve_user;
-use super::{idmap, image_config, snapshot};
+use super::{idmap, image_config, look, snapshot};
 use crate::image::config::ExecConfig;
 use crate::image::reference::Reference;
 use crate::image::store::{ImageRecord, Store};
@@ -20,6 +20,11 @@ use serde_json::json;
 use std::fs::OpenOptions;
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
+
+/// What exit code 137 does not say.
+const OOM_KILLED: &str = "rlab: the kernel killed a process in there: the group wanted more memory than its limit\n  \
+    check: dmesg | grep 'Memory cgroup out of memory'\n  \
+    try: a higher --memory, or rlab run --explain to see what was counted";
 
 /// Who listens to the story: nothing is built for it when nobody does.
 #[derive(Default)]
@@ -85,7 +90,19 @@ fn live(
         terminal: options.terminal,
         running: running(&args, &network),
     };
-    Ok(shim::run(&task, signals)?)
+    let finished = shim::run(&task, signals).map_err(|error| match error.look() {
+        Some((command, file)) => {
+            let inside = look::lister(&home.root, reference);
+            let check = look::check(command, file, &options.binds, &image.lower_dirs(store), &inside);
+            Error::Program { error: Box::new(error), check }
+        }
+        None => error.into(),
+    })?;
+    // The story says so itself, in its place.
+    if finished.oom_killed && !trace::enabled() {
+        (sources.announce)(OOM_KILLED);
+    }
+    Ok(finished.ended)
 }
 
 /// Runs `body`, which may take minutes and has threads in the middle of something (a download, a name look-up), and ends
@@ -98,7 +115,7 @@ fn heeding<T>(
     let broken = |errno| shim::Error::Streams { what: "pipe2", errno };
     let (over, done) = sys::pipe().map_err(broken)?;
     std::thread::scope(|scope| {
-        scope.spawn(|| {
+        let watch = || {
             while !sys::poll_readable(&[signals.fd(), over.as_fd()], None).is_ok_and(|ready| ready[1]) {
                 if let Some(signal) = signals.asked_to_end() {
                     container.abandon();
@@ -106,7 +123,12 @@ fn heeding<T>(
                     sys::exit_now(i32::from(Ended::Signalled(signal).code()));
                 }
             }
-        });
+        };
+        // Behind a filter that answers EPERM instead of ENOSYS, the C library has no second way to make a thread.
+        std::thread::Builder::new().spawn_scoped(scope, watch).map_err(|error| {
+            let errno = sys::Errno::from_raw(error.raw_os_error().unwrap_or_default());
+            shim::Error::Streams { what: "clone3", errno }
+        })?;
         let result = body();
         drop(done); // the thread is joined: what comes after must be done by a process with one thread
         result

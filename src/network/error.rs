@@ -2,8 +2,9 @@
 
 use super::ports::Protocol;
 use crate::sys;
+use crate::sys::cause::{self, Cause};
 use std::net::IpAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Why a network could not be made or taken away.
 #[derive(Debug, thiserror::Error)]
@@ -76,6 +77,34 @@ pub enum Error {
 }
 
 impl Error {
+    /// The likeliest cause, by this host's facts. `root` is where rlab keeps things.
+    pub fn cause(&self, root: &Path) -> Option<Cause> {
+        match self {
+            Error::Call(error) => cause::of_call(error, root),
+            Error::Nft(sys::nft::Error::Missing) => {
+                Some(Cause::new("nft, which sets the rules, is not on this host", "command -v nft || echo no nft", ""))
+            }
+            Error::LinkKind { kind } => {
+                let check = format!("modinfo {kind} || grep -w {kind} /lib/modules/$(uname -r)/modules.builtin");
+                Some(Cause::new(format!("the module {kind} is not loaded, or not part of this kernel"), check, ""))
+            }
+            Error::PortTaken { port, protocol, holder, .. } => {
+                let flag = if *protocol == Protocol::Tcp { "t" } else { "u" };
+                // A holder that is known is in the error itself.
+                let why = if holder.is_some() { "" } else { "a process that rlab can't see listens on it" };
+                Some(Cause::new(why, format!("ss -Hln{flag}p 'sport = :{port}'"), ""))
+            }
+            Error::Listen { port, errno, .. } if *errno == sys::Errno::EACCES as i32 => Some(Cause::new(
+                format!("port {port} takes CAP_NET_BIND_SERVICE (bit 10), which rlab itself was not given"),
+                "cat /proc/sys/net/ipv4/ip_unprivileged_port_start; grep CapEff /proc/self/status",
+                "a port that is not below the first of these numbers",
+            )),
+            Error::Records { path, source } => cause::of_file(path, source),
+            Error::Journal(source) => cause::of_file(root, source),
+            _ => None,
+        }
+    }
+
     /// The next step for the user.
     pub fn hint(&self) -> Option<String> {
         match self {

@@ -19,6 +19,7 @@ mod resolv;
 mod resource;
 mod rules;
 mod subnet;
+mod survey;
 #[cfg(test)]
 mod tests;
 
@@ -28,6 +29,7 @@ pub use ports::{Protocol, PublishedPort, parse as parse_published};
 pub use proxy::{COMMAND as PROXY_COMMAND, proxy_main};
 pub use resolv::{Dns, Source as DnsSource};
 pub use resource::Resource;
+pub use survey::Survey;
 
 use crate::trace;
 use serde::{Deserialize, Serialize};

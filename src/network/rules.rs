@@ -31,6 +31,17 @@ pub fn create_table(bridge: &str, subnet: Subnet) -> Result<()> {
     Ok(nft::load(&table(bridge, subnet))?)
 }
 
+/// A table as a container's network needs it, with each kind of rule, to see whether this host takes them.
+pub fn trial() -> Vec<String> {
+    let bridge = "bridge0";
+    let subnet = Subnet { network: Ipv4Addr::new(172, 30, 0, 0), prefix_len: 24 };
+    let forward =
+        Forward { host_ip: None, host_port: 8080, ip: Ipv4Addr::new(172, 30, 0, 2), port: 80, protocol: Protocol::Tcp };
+    let mut rules = table(bridge, subnet);
+    rules.extend(container_rules(bridge, &comment("trial"), &forward, true));
+    rules
+}
+
 /// Whether the table is there.
 pub fn table_exists(bridge: &str) -> Result<bool> {
     let tables = nft::list(&["tables", "ip"])?;

@@ -1,6 +1,7 @@
 //! The command: which file a name means inside the container, and why the kernel would not run it.
 
-use super::error::Failure;
+use super::error::{Failure, Look};
+use super::executable;
 use super::plan::Plan;
 use super::stage::{Outcome, Refusal};
 use crate::sys;
@@ -13,11 +14,12 @@ pub fn find(plan: &Plan) -> Outcome<PathBuf> {
     if name.contains('/') {
         let path = Path::new("/").join(&plan.cwd).join(name);
         return match std::fs::metadata(&path) {
-            Ok(found) => runnable(&found).map(|()| path).map_err(|reason| not_executable(name, reason)),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                Err(not_found(name, "no such file in the image"))
-            }
-            Err(error) => Err(not_executable(name, &error.to_string())),
+            Ok(found) => match runnable(&found) {
+                Ok(()) => Ok(path),
+                Err(reason) => Err(not_executable(name, reason, look("ls -l -d {}", &path))),
+            },
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Err(absent(name, &path)),
+            Err(error) => Err(not_executable(name, &error.to_string(), look("ls -l -d {}", &path))),
         };
     }
     let paths = plan.env.iter().find_map(|entry| entry.strip_prefix("PATH=")).unwrap_or_default();
@@ -30,8 +32,11 @@ pub fn find(plan: &Plan) -> Outcome<PathBuf> {
         }
     }
     match denied {
-        Some((path, reason)) => Err(not_executable(&path.to_string_lossy(), reason)),
-        None => Err(not_found(name, &format!("not found in PATH={paths}"))),
+        Some((path, reason)) => Err(not_executable(&path.to_string_lossy(), reason, look("ls -l -d {}", &path))),
+        None => {
+            let first = std::env::split_paths(paths).next().unwrap_or_default().join(name);
+            Err(not_found(name, &format!("not found in PATH={paths}"), look("ls -l -d {}", &first)))
+        }
     }
 }
 
@@ -43,42 +48,42 @@ fn runnable(found: &std::fs::Metadata) -> Result<(), &'static str> {
     }
 }
 
-fn not_found(name: &str, reason: &str) -> Refusal {
-    Refusal::Command(Failure::NotFound { name: name.to_owned(), reason: reason.to_owned() })
+/// A path that leads to nothing: there may be a link all the same.
+fn absent(name: &str, path: &Path) -> Refusal {
+    let reason = match std::fs::read_link(path) {
+        Ok(target) => format!("it is a link to {}, which is not in the image", target.display()),
+        Err(_) => "no such file in the image".to_owned(),
+    };
+    not_found(name, &reason, look("ls -l -d {}", path))
 }
 
-fn not_executable(path: &str, reason: &str) -> Refusal {
-    Refusal::Command(Failure::NotRunnable { path: path.to_owned(), reason: reason.to_owned() })
+fn look(command: &str, file: &Path) -> Box<Look> {
+    // Without links, so that whoever knows where the container's files are on the host can find it there.
+    Box::new(Look { command: command.to_owned(), file: file.canonicalize().unwrap_or_else(|_| file.to_owned()) })
 }
 
-/// The kernel's answer, and the cause behind the two that mislead everyone: ENOENT and ENOEXEC for a file that is there.
+fn not_found(name: &str, reason: &str, look: Box<Look>) -> Refusal {
+    Refusal::Command(Failure::NotFound { name: name.to_owned(), reason: reason.to_owned(), look })
+}
+
+fn not_executable(path: &str, reason: &str, look: Box<Look>) -> Refusal {
+    Refusal::Command(Failure::NotRunnable { path: path.to_owned(), reason: reason.to_owned(), look })
+}
+
+/// The kernel's answer, and the cause behind those that mislead everyone: ENOENT, ENOEXEC and EACCES for a file that is
+/// there and has its execute bit.
 pub fn not_runnable(program: &Path, error: &sys::Error) -> Refusal {
     let injected = if error.injected { " (INJECTED)" } else { "" };
     let answer = format!("{} ({}){injected}", sys::errno_text(error.errno), sys::errno_name(error.errno));
-    let cause = match sys::errno_name(error.errno) {
-        "ENOENT" => missing_interpreter(program),
-        "ENOEXEC" => Some("it is no program for this machine, and no script with #! in its first line".to_owned()),
+    let found = match sys::errno_name(error.errno) {
+        "ENOENT" => executable::missing(program),
+        "ENOEXEC" => executable::foreign(program),
+        "EACCES" => executable::denied(program),
         _ => None,
     };
-    let reason = cause.map_or(answer.clone(), |cause| format!("{answer}: {cause}"));
-    not_executable(&program.to_string_lossy(), &reason)
-}
-
-/// A script names its interpreter after `#!`, a dynamically linked program names its loader: either may be missing.
-fn missing_interpreter(program: &Path) -> Option<String> {
-    use object::read::elf::{FileHeader, ProgramHeader};
-    let content = std::fs::read(program).ok()?;
-    if let Some(line) = content.strip_prefix(b"#!") {
-        let line = String::from_utf8_lossy(line.split(|byte| *byte == b'\n').next()?);
-        let carriage_return =
-            if line.ends_with('\r') { " (the line ends in a carriage return, as on Windows)" } else { "" };
-        let interpreter = line.split_whitespace().next()?;
-        return Some(format!("the script's interpreter {interpreter} is not in the image{carriage_return}"));
+    let name = program.to_string_lossy();
+    match found {
+        Some((cause, look)) => not_executable(&name, &format!("{answer}: {cause}"), look),
+        None => not_executable(&name, &answer, look("ls -l -d {}", program)),
     }
-    let header = object::elf::FileHeader64::<object::Endianness>::parse(content.as_slice()).ok()?;
-    let endian = header.endian().ok()?;
-    let headers = header.program_headers(endian, content.as_slice()).ok()?;
-    let loader = headers.iter().find_map(|part| part.interpreter(endian, content.as_slice()).ok().flatten())?;
-    let loader = String::from_utf8_lossy(loader);
-    Some(format!("the loader it was linked for, {loader}, is not in the image (another C library?)"))
 }

@@ -151,6 +151,9 @@ fn refused(call: &'static str, errno: i32) -> Error {
 fn load(bundle: &Path) -> Result<Spec, Error> {
     let path = bundle.join("config.json");
     let bad = |reason: String| Error::Bundle { bundle: bundle.to_owned(), reason };
-    let text = std::fs::read(&path).map_err(|error| bad(format!("config.json: {error}")))?;
+    let text = std::fs::read(&path).map_err(|error| match error.kind() {
+        std::io::ErrorKind::NotFound => bad(format!("config.json: {error}")),
+        _ => Error::State { path: path.clone(), error },
+    })?;
     Ok(plan::spec(&text)?)
 }

@@ -3,9 +3,10 @@
 use super::plan::PlanError;
 use crate::cgroup;
 use crate::sys;
+use crate::sys::cause::{self, Cause};
 use crate::trace;
 use serde::{Deserialize, Serialize};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// A failure of the runtime.
 #[derive(Debug, thiserror::Error)]
@@ -47,6 +48,8 @@ pub enum Error {
         name: String,
         /// Where it was looked for.
         reason: String,
+        /// How that is seen.
+        look: Box<Look>,
     },
     /// The command is there, but the kernel can't run it.
     #[error("exec: {path:?}: {reason}")]
@@ -55,6 +58,8 @@ pub enum Error {
         path: String,
         /// Why not.
         reason: String,
+        /// How that is seen.
+        look: Box<Look>,
     },
     /// This process has threads, and a clone would copy their locks.
     #[error("{0} threads are running, but a container must be made from a process with one")]
@@ -98,6 +103,8 @@ pub enum Failure {
         name: String,
         /// Where it was looked for.
         reason: String,
+        /// How that is seen.
+        look: Box<Look>,
     },
     /// See [`Error::CommandNotRunnable`].
     NotRunnable {
@@ -105,6 +112,8 @@ pub enum Failure {
         path: String,
         /// Why not.
         reason: String,
+        /// How that is seen.
+        look: Box<Look>,
     },
 }
 
@@ -114,13 +123,23 @@ impl From<cgroup::Error> for Error {
     }
 }
 
+/// A look at a file of the container's, which shows why it can't be run. Where that file is on the host is not for the
+/// runtime to know.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Look {
+    /// The command, with `{}` where the file's path goes.
+    pub command: String,
+    /// The file's path in the container.
+    pub file: PathBuf,
+}
+
 impl From<Failure> for Error {
     fn from(failure: Failure) -> Error {
         match failure {
             Failure::Call { stage, error } => Error::Stage { stage, error },
             Failure::Refused { stage, reason } => Error::Refused { stage, reason },
-            Failure::NotFound { name, reason } => Error::CommandNotFound { name, reason },
-            Failure::NotRunnable { path, reason } => Error::CommandNotRunnable { path, reason },
+            Failure::NotFound { name, reason, look } => Error::CommandNotFound { name, reason, look },
+            Failure::NotRunnable { path, reason, look } => Error::CommandNotRunnable { path, reason, look },
         }
     }
 }
@@ -132,6 +151,24 @@ impl Error {
             Error::CommandNotFound { .. } => 127,
             Error::CommandNotRunnable { .. } => 126,
             _ => 125,
+        }
+    }
+
+    /// The likeliest cause, by this host's facts. `root` is where rlab keeps things.
+    pub fn cause(&self, root: &Path) -> Option<Cause> {
+        match self {
+            Error::Stage { error, .. } => cause::of_call(error, root),
+            Error::Cgroup(_, error) => error.cause(root),
+            Error::State { path, error } => cause::of_file(path, error),
+            _ => None,
+        }
+    }
+
+    /// The file to look at, when the command could not be run.
+    pub fn look(&self) -> Option<&Look> {
+        match self {
+            Error::CommandNotFound { look, .. } | Error::CommandNotRunnable { look, .. } => Some(look),
+            _ => None,
         }
     }
 
@@ -150,34 +187,20 @@ impl Error {
     }
 }
 
-/// The likeliest cause of a refusal, with the fact of this host that shows it.
+/// The next step after a refusal whose cause is clear from the stage alone.
 fn stage_hint(stage: &str, error: &sys::Error) -> Option<String> {
-    let errno = sys::errno_name(error.errno);
-    match (stage, error.call.name.as_ref(), errno) {
-        ("namespaces", "clone3", "EPERM") => {
-            Some(format!("rlab runs as user {}, and new namespaces take CAP_SYS_ADMIN: try sudo rlab …", sys::geteuid()))
+    let hint = match (stage, error.call.name.as_ref(), sys::errno_name(error.errno)) {
+        ("pivot_root", "pivot_root", "EINVAL") => {
+            "the new root must be a mount point, and no mount above it shared: grep shared: /proc/self/mountinfo"
         }
-        ("namespaces", "clone3", "ENOSPC" | "EUSERS") => {
-            Some("a limit of namespaces is reached: see the files in /proc/sys/user/".to_owned())
-        }
-        ("pivot_root", "pivot_root", "EINVAL") => Some(
-            "the new root must be a mount point, and no mount above it shared: grep shared: /proc/self/mountinfo".to_owned(),
-        ),
-        ("rlimits", _, "EPERM") => Some(
-            "raising a hard limit takes CAP_SYS_RESOURCE, which rlab itself was not given: grep CapEff /proc/self/status; \
-             ask for no more than `ulimit -H` shows"
-                .to_owned(),
-        ),
-        ("mounts", _, "ENOENT") => Some("the source of a mount is not there: look at the -v options".to_owned()),
-        ("mounts", _, "EPERM") => Some(
+        ("mounts", _, "ENOENT") => "the source of a mount is not there: look at the -v options",
+        ("mounts", _, "EPERM") => {
             "a mount may be refused because rlab runs inside another container or a user namespace: rlab run --explain \
              shows which one"
-                .to_owned(),
-        ),
-        ("sysctl", _, "EACCES" | "EPERM" | "EROFS") => {
-            Some("only settings of the container's own namespaces may be set".to_owned())
         }
-        ("seccomp", _, "EINVAL") => Some("the kernel refused the filter: grep SECCOMP /boot/config-$(uname -r)".to_owned()),
-        _ => None,
-    }
+        ("sysctl", _, "EACCES" | "EPERM" | "EROFS") => "only settings of the container's own namespaces may be set",
+        ("seccomp", _, "EINVAL") => "the kernel refused the filter: grep SECCOMP /boot/config-$(uname -r)",
+        _ => return None,
+    };
+    Some(hint.to_owned())
 }

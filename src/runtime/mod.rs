@@ -8,6 +8,7 @@ mod command;
 mod create;
 mod delete;
 mod error;
+mod executable;
 #[cfg(any(fuzzing, test))]
 pub mod fuzzing;
 mod init;

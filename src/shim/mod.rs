@@ -13,6 +13,7 @@ pub use crate::runtime::seccomp as profiles;
 pub use signals::Signals;
 
 use crate::runtime::{self, CreateOptions};
+use crate::sys::cause::{self, Cause};
 use crate::sys::{self, Ended};
 use crate::trace::{self, Actor};
 use relay::Relay;
@@ -72,6 +73,26 @@ impl Error {
         }
     }
 
+    /// The likeliest cause, by this host's facts. `root` is where rlab keeps things.
+    pub fn cause(&self, root: &std::path::Path) -> Option<Cause> {
+        match self {
+            Error::Runtime(error) => error.cause(root),
+            Error::Streams { what, errno } => {
+                let call = crate::trace::Call::new(what);
+                cause::of_call(&sys::Error::new(call, *errno as i32), root)
+            }
+            Error::Call(_, error) => cause::of_call(error, root),
+        }
+    }
+
+    /// The file of the container's to look at, and how, when its command could not be run.
+    pub fn look(&self) -> Option<(&str, &std::path::Path)> {
+        match self {
+            Error::Runtime(error) => error.look().map(|look| (look.command.as_str(), look.file.as_path())),
+            _ => None,
+        }
+    }
+
     /// The next step.
     pub fn hint(&self) -> Option<String> {
         match self {
@@ -81,8 +102,17 @@ impl Error {
     }
 }
 
+/// How a container's program ended.
+#[derive(Clone, Copy, Debug)]
+pub struct Finished {
+    /// By itself or by a signal.
+    pub ended: Ended,
+    /// Whether it looks killed, and the kernel has killed in its group for want of memory.
+    pub oom_killed: bool,
+}
+
 /// Runs a container in the foreground, from its bundle to its exit status.
-pub fn run(task: &Task, signals: &mut Signals) -> Result<Ended, Error> {
+pub fn run(task: &Task, signals: &mut Signals) -> Result<Finished, Error> {
     let (mut relay, stdio) = Relay::new(task)?;
     let options = CreateOptions { id: task.id.clone(), enter_root: task.enter_root, init: task.init, stdio };
     let mut created = trace::acting(Actor::Parent, || runtime::create(&task.bundle, &task.dir, options))?;
@@ -90,7 +120,12 @@ pub fn run(task: &Task, signals: &mut Signals) -> Result<Ended, Error> {
     // Before the start: a storm of forks may be over by the time anyone looks.
     let before = trace::enabled().then(|| created.cgroup.counters());
     trace::acting(Actor::Parent, || runtime::start(&created))?;
-    trace::acting(Actor::Shim, || supervise::supervise(task, &created, before.as_ref(), &mut relay, signals))
+    let watched = || supervise::supervise(task, &created, before.as_ref(), &mut relay, signals);
+    let ended = trace::acting(Actor::Shim, watched)?;
+    // Asked only of who ended as by SIGKILL; the group is new, so what was counted in it is this container's.
+    let killed = ended.code() == Ended::Signalled(sys::SIGKILL).code();
+    let oom_killed = killed && created.cgroup.counters().oom_kills.is_some_and(|kills| kills > 0);
+    Ok(Finished { ended, oom_killed })
 }
 
 /// How this host's control groups are laid out, by the runtime's own reading.

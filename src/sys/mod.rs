@@ -9,13 +9,17 @@
     reason = "this is the one place where kernel state may be changed; everything outside goes through it"
 )]
 
+pub mod attempt;
 mod bpf;
 mod capability;
+pub mod cause;
 mod errno;
+pub mod facts;
 mod files;
 pub mod flock;
 mod identity;
 mod inject;
+pub mod kvm;
 mod listen;
 mod lockfile;
 pub mod mount;

@@ -23,7 +23,7 @@ const LAYERS: &[(&str, &[&str])] = &[
 ];
 
 /// Crates whose functions are system calls, or build the bytes of one.
-const KERNEL_CRATES: &[&str] = &["nix", "libc", "rustix", "seccompiler", "libseccomp"];
+const KERNEL_CRATES: &[&str] = &["nix", "libc", "rustix", "seccompiler", "libseccomp", "kvm_ioctls", "kvm_bindings"];
 
 /// Functions of std that change files. What a container is made of changes through `sys`, where the trace sees it.
 const WRITES: &[&str] = &[

@@ -57,7 +57,7 @@ pub fn spec(order: &Order<'_>) -> Result<Value, super::Error> {
         "env": env(order),
         "cwd": workdir(order),
         "noNewPrivileges": options.no_new_privileges,
-        "capabilities": security::capabilities(options)?,
+        "capabilities": security::capabilities(options, order.user.uid)?,
     });
     if let Some((rows, columns)) = order.console {
         process["consoleSize"] = json!({"height": rows, "width": columns});

@@ -78,9 +78,13 @@ fn named(flag: &'static str, list: &[String]) -> Result<Vec<&'static str>, Error
 }
 
 /// `process.capabilities`. The inheritable and ambient sets stay empty, so a program that is not root gets none.
-pub fn capabilities(options: &RunOptions) -> Result<Value, Error> {
+///
+/// Who is not root has none before the program either, as with Docker: else execve(2) itself would pass over the modes of
+/// files (CAP_DAC_OVERRIDE), and a user could run what only root may.
+pub fn capabilities(options: &RunOptions, uid: u32) -> Result<Value, Error> {
     let names = names(options)?;
-    Ok(json!({"bounding": names, "effective": names, "permitted": names, "inheritable": [], "ambient": []}))
+    let own = if uid == 0 { names.clone() } else { BTreeSet::new() };
+    Ok(json!({"bounding": names, "effective": own, "permitted": own, "inheritable": [], "ambient": []}))
 }
 
 /// `linux.seccomp`, or nothing for unconfined.

@@ -25,6 +25,7 @@ use std::io::{self, Write};
 use std::ops::Deref;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 pub use error::Error;
 pub use import::{LayerFile, imports};
@@ -164,8 +165,10 @@ impl Lease {
 
 /// Writes a file so that its name only ever means the whole of it.
 pub(super) fn write_by_rename(path: &Path, temporary: &Path, bytes: &[u8]) -> Result<(), Error> {
-    // Each writer its own file: two processes with the same temporary name would mix their bytes.
-    let temporary = temporary.with_extension(format!("{}.tmp", std::process::id()));
+    // Each writer its own file: two processes, or two threads, with the same temporary name would mix their bytes.
+    static WRITTEN: AtomicU64 = AtomicU64::new(0);
+    let number = WRITTEN.fetch_add(1, Ordering::Relaxed);
+    let temporary = temporary.with_extension(format!("{}-{number}.tmp", std::process::id()));
     let write = || {
         let mut file = OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(&temporary)?;
         file.write_all(bytes)?;
