@@ -41,7 +41,7 @@ impl Ui {
         self.labelled("cause:", &why);
         if !check.is_empty() {
             // Never folded: it is there to be copied.
-            let _gone = writeln!(self.err, "  {} {check}", "check:".bold());
+            let _gone = writeln!(self.err, "  {} {}", "check:".bold(), harmless(&check));
         }
         let hint = if fix.is_empty() { failure.hint().unwrap_or_default() } else { fix };
         self.labelled("try:", &hint);
@@ -52,7 +52,8 @@ impl Ui {
     fn labelled(&mut self, label: &str, text: &str) {
         if !text.is_empty() {
             let indent = " ".repeat(label.len() + 3);
-            let wrapped = textwrap::fill(text, textwrap::Options::new(77 - label.len()).subsequent_indent(&indent));
+            let wrapped =
+                textwrap::fill(&harmless(text), textwrap::Options::new(77 - label.len()).subsequent_indent(&indent));
             let _gone = writeln!(self.err, "  {} {wrapped}", label.bold());
         }
     }

@@ -167,6 +167,8 @@ impl Own<'_> {
             [] | ["run" | "containers"] | ["run", "containers" | "network.json"] => true,
             ["image" | "classroom" | "containers", ..] => true,
             ["run", "containers", _id] | ["run", "containers", _id, "layers", ..] => true,
+            // What lies deep is moved up to be removed.
+            ["run", "containers", _id, moved, ..] if moved.starts_with(".moved-") => true,
             // Where a run has failed it is still there, and goes with the directory.
             ["run", "containers", _id, "exec.fifo"] => removes,
             ["run", "containers", _id, file] => RECORDS.contains(&file),

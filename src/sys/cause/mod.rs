@@ -31,6 +31,10 @@ impl Cause {
 
 /// The likeliest cause of a refused call. `root` is where rlab keeps things, for a call that names no place on the host.
 pub fn of_call(error: &super::Error, root: &Path) -> Option<Cause> {
+    if error.injected {
+        let why = "the error was asked for with --inject: the kernel has not been asked";
+        return Some(Cause::new(why, "", "the same without --inject"));
+    }
     judge::call(&error.call, error.errno, root, &Host::read())
 }
 
