@@ -46,6 +46,7 @@ fn what_is_taken_instead_is_told_in_a_line_and_recorded() {
 #[test]
 fn nothing_is_taken_instead_where_that_is_turned_off() {
     need!(root());
+    let _turn = crate::harness::host::together();
     let rlab = Rlab::new();
     share_packages(&rlab);
     let config = rlab.folder().join("other.toml");
@@ -66,6 +67,7 @@ fn nothing_is_taken_instead_where_that_is_turned_off() {
 #[test]
 fn only_a_bare_name_is_stood_in_for() {
     need!(root());
+    let _turn = crate::harness::host::together();
     let rlab = Rlab::new();
     share_packages(&rlab);
     for name in ["nginx:1.25", "someone/nginx", "127.0.0.1:1/library/nginx", "nosuchimage"] {
@@ -78,6 +80,7 @@ fn only_a_bare_name_is_stood_in_for() {
 fn a_registry_that_says_no_is_believed() {
     need!(root(), programs(&["docker-registry", "htpasswd"], "apt install docker-registry apache2-utils"));
     need!(programs(&["ip", "nft"], "apt install iproute2 nftables"));
+    let _turn = crate::harness::host::together();
     let rlab = Rlab::new();
     share_packages(&rlab);
     let config = rlab.folder().join("other.toml");

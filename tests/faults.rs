@@ -152,6 +152,7 @@ fn who_asks_for_the_end_is_heard_while_init_is_held_up() {
 
 #[test]
 fn a_rule_that_means_no_call_is_refused_before_anything_is_made() {
+    let _turn = crate::harness::host::together();
     let rlab = Rlab::new();
     for (rule, said) in [
         ("mount", "reads CALL=ERRNO"),

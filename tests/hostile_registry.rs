@@ -161,6 +161,7 @@ fn a_mirrors_answer_is_told_before_a_classroom_image_is_taken() {
 
 #[test]
 fn a_registry_that_says_nothing_at_all_is_not_there() {
+    let _turn = crate::harness::host::together();
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let rlab = Rlab::new();
     with_config(&rlab, "[registry]\nreach_timeout_s = 0.3\n");

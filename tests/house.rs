@@ -166,6 +166,7 @@ fn a_skip_is_told_and_can_be_made_a_failure() {
 
 #[test]
 fn each_rlab_has_its_own_root() {
+    let _turn = crate::harness::host::together();
     let (one, other) = (Rlab::new(), Rlab::new());
     let command = one.command(&["images"]);
     let variable = |name: &str| command.get_envs().find(|(key, _)| *key == name).and_then(|(_, value)| value);

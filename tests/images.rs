@@ -69,6 +69,7 @@ fn entries(path: &Path) -> usize {
 #[test]
 fn an_image_is_pulled_looked_at_and_taken_away() {
     needs_registry!();
+    let _turn = crate::harness::host::together();
     let registry = Registry::start(false);
     registry.push(&Layout::build(&IMAGE).path(), "latest", "lab/small:1");
     let rlab = Rlab::new();
@@ -103,6 +104,7 @@ fn an_image_is_pulled_looked_at_and_taken_away() {
 #[test]
 fn a_closed_registry_opens_with_dockers_login_alone() {
     needs_registry!();
+    let _turn = crate::harness::host::together();
     let registry = Registry::start(true);
     registry.push(&Layout::build(&IMAGE).path(), "latest", "lab/small:1");
     let rlab = Rlab::new();
@@ -117,6 +119,7 @@ fn a_closed_registry_opens_with_dockers_login_alone() {
 #[test]
 fn processes_that_pull_at_once_share_the_work() {
     needs_registry!();
+    let _turn = crate::harness::host::together();
     let registry = Registry::start(false);
     registry.push(&Layout::build(&IMAGE).path(), "latest", "lab/small:1");
     let rlab = Rlab::new();
@@ -139,6 +142,7 @@ fn processes_that_pull_at_once_share_the_work() {
 #[test]
 fn a_mirror_of_the_config_file_stands_in_for_its_registry() {
     needs_registry!();
+    let _turn = crate::harness::host::together();
     let registry = Registry::start(false);
     registry.push(&Layout::build(&IMAGE).path(), "latest", "library/small:1");
     let rlab = Rlab::new();
@@ -153,6 +157,7 @@ fn a_mirror_of_the_config_file_stands_in_for_its_registry() {
 
 #[test]
 fn what_cannot_be_pulled_says_why_and_what_to_try() {
+    let _turn = crate::harness::host::together();
     let rlab = Rlab::new();
     let cases: [(&[&str], &[&str]); 4] = [
         (&["pull", "NGINX"], &["capital letter", "try: nginx"]),

@@ -209,10 +209,10 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let (dir, other) = (root.path().join("dir"), root.path().join("other"));
         std::fs::create_dir(&dir).unwrap();
-        // No directory, and so no directory that could be removed.
+        // Below a file there can be no directory, and none that could be removed.
         std::fs::write(&other, "").unwrap();
         let mut journal = Journal::open(&dir).unwrap();
-        for path in [&dir, &other] {
+        for path in [&dir, &other.join("below")] {
             journal.record(&Made::Directory(path.clone())).unwrap();
         }
         let (counts, error) = journal.undo();

@@ -14,17 +14,25 @@ pub fn sweep(home: &Home) {
     classroom::sweep(&home.root);
     let Ok(entries) = std::fs::read_dir(home.containers()) else { return };
     for dir in entries.flatten().map(|entry| entry.path()) {
-        match (owner(&dir), Journal::reopen(&dir)) {
-            (Owner::Lives, _) => {}
-            (Owner::Gone(_until_done), Some(journal)) => {
-                let (_, refused) = journal.undo();
-                if refused.is_none() {
-                    // A list that was cut off at its first line does not name the directory that it lies in.
-                    let _next_time = std::fs::remove_dir_all(&dir);
+        match owner(&dir) {
+            Owner::Lives => {}
+            Owner::Unknown => remove_rest(home, &dir),
+            Owner::Gone(until_done) => match Journal::reopen(&dir) {
+                Some(journal) => undo(&journal, &dir),
+                None => {
+                    drop(until_done);
+                    remove_rest(home, &dir);
                 }
-            }
-            _ => remove_rest(home, &dir),
+            },
         }
+    }
+}
+
+fn undo(journal: &Journal, dir: &Path) {
+    let (_, refused) = journal.undo();
+    if refused.is_none() {
+        // A list that was cut off at its first line does not name the directory that it lies in.
+        let _next_time = std::fs::remove_dir_all(dir);
     }
 }
 

@@ -47,10 +47,12 @@ fn no_number_of_a_descriptor_is_a_way_out() {
     for number in NUMBERS {
         for folder in ["/proc/self/fd", "/proc/thread-self/fd", "/dev/fd"] {
             let path = format!("{folder}/{number}");
-            for path in [path.clone(), format!("{path}/..")] {
-                let output = leaky(range.command(&Lab::arguments(&["-w", &path], &["ls"])), range.place());
-                assert!(output.status.code() != Some(0) && output.stdout.is_empty(), "{path}\n{output}");
-            }
+            let output = leaky(range.command(&Lab::arguments(&["-w", &path], &["ls"])), range.place());
+            assert!(output.status.code() != Some(0) && output.stdout.is_empty(), "{path}\n{output}");
+            // What follows is read as text, as Docker does, and never looked up: it is a folder of the container's own.
+            let path = format!("{path}/../../../../..");
+            let output = leaky(range.command(&Lab::arguments(&["-w", &path], &["ls"])), range.place());
+            output.succeeded().wrote_line_with("proc");
         }
         let program = format!("/proc/self/fd/{number}/attack");
         let output = leaky(range.command(&Lab::arguments(&[], &[&program, "descriptors"])), range.place());

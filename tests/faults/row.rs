@@ -93,9 +93,9 @@ fn fault_of(output: &Output, made: &Made, errno: &str, trace: &str) -> Result<Ve
     }
     let first = output.stderr.lines().find(|line| line.starts_with("rlab: ")).unwrap_or_default();
     // Of a program that can't be run, its file is told in place of the call.
-    let (call, error) = match made.call.as_str() {
-        "execve" => ("exec: \"/bin/true\"".to_owned(), format!("({errno})")),
-        call => (format!("{call}("), format!("= {errno} ")),
+    let (call, error) = match (made.stage.as_str(), made.call.as_str()) {
+        ("exec", "execve") => ("exec: \"/bin/true\"".to_owned(), format!("({errno})")),
+        (_, call) => (format!("{call}("), format!("= {errno} ")),
     };
     let named = [format!("{}: ", made.stage), call, error, "(INJECTED)".to_owned()];
     match named.iter().find(|part| !first.contains(*part)) {
