@@ -141,7 +141,9 @@ pub fn create(request: &Request, record: Record<'_>) -> Result<Attached> {
 
 /// Takes a resource away. One that is gone, or was never made, is no error.
 pub fn remove(resource: &Resource) -> Result<()> {
-    namespace::come_home()?;
+    if let Resource::Bridge { .. } | Resource::Veth { .. } | Resource::Rules { .. } = resource {
+        namespace::come_home()?; // these are looked for in the namespace that the thread is in
+    }
     match resource {
         Resource::Netns { path } => namespace::remove(path),
         Resource::Bridge { run, name } => bridge::leave(run, name),

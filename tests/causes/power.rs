@@ -177,3 +177,17 @@ fn root_of_a_user_namespace_is_told_what_it_is() {
         " 0          0          1",
     );
 }
+
+/// The owner of a file in a layer has to have a number here.
+#[test]
+fn an_owner_that_a_user_namespace_does_not_know_is_told() {
+    need!(root(), programs(&["unshare"], "apt install util-linux"));
+    let _turn = crate::harness::host::together();
+    let rlab = crate::harness::Rlab::new();
+    let inner = rlab.command(&["run", "--rm", "--network", "none", "lab", "true"]);
+    let mut command = std::process::Command::new("unshare");
+    command.args(["--user", "--map-root-user", "--mount"]).arg(inner.get_program()).args(inner.get_args());
+    command.env_clear().envs(inner.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let output = crate::harness::Running::start(&mut command).wait(std::time::Duration::from_secs(60)).ended_with(125);
+    output.told("cannot set the owner: Invalid argument").told("a user namespace that has no number for that owner");
+}

@@ -5,6 +5,9 @@ use std::io;
 use super::parents::display;
 use crate::image::digest::Digest;
 
+/// What is being done when a file gets its owner.
+pub(super) const OWNER: &str = "set the owner";
+
 /// Failures of unpacking, by kind.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -141,15 +144,23 @@ impl Error {
     pub fn blames_the_layer(&self) -> bool {
         match self {
             Self::Near { source, .. } => source.blames_the_layer(),
-            Self::Entry { source, .. } => source.kind() != io::ErrorKind::StorageFull,
+            Self::Entry { source, .. } => source.kind() != io::ErrorKind::StorageFull && !self.lacks_the_owner(),
             Self::NotRoot | Self::Store { .. } => false,
             _ => true,
         }
     }
 
+    /// Whether there is no such owner: in a user namespace without a number for it, chown(2) says EINVAL.
+    fn lacks_the_owner(&self) -> bool {
+        matches!(self, Self::Entry { action: OWNER, source, .. } if source.kind() == io::ErrorKind::InvalidInput)
+    }
+
     /// What the user could do next.
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
+            _ if self.lacks_the_owner() => {
+                "rlab is in a user namespace that has no number for that owner, see cat /proc/self/uid_map: run it outside"
+            }
             Self::Near { source, .. } => return source.hint(),
             Self::TooLarge { .. } | Self::Ratio { .. } | Self::TooManyEntries { .. } => {
                 "if you trust the image, raise the limits under [unpack] in /etc/rlab/config.toml"

@@ -11,7 +11,7 @@ use std::os::fd::OwnedFd;
 use std::rc::Rc;
 
 use super::archive::{Archive, Entry, Node};
-use super::error::Error;
+use super::error::{Error, OWNER};
 use super::parents::{OPAQUE_XATTR, Parents, display, split};
 use super::sparse::SparseMap;
 use super::{Counts, Limits};
@@ -168,7 +168,7 @@ impl<'a> Extractor<'a> {
     }
 
     fn finish_directory(&mut self, place: &Place, directory: &OwnedFd, path: Vec<u8>) -> Result<(), Error> {
-        tree::set_ownership(directory, place.ownership()).map_err(place.failed("set the owner"))?;
+        tree::set_ownership(directory, place.ownership()).map_err(place.failed(OWNER))?;
         for (name, value) in &place.entry.xattrs {
             let set = || tree::set_xattr(directory, name, value);
             self.xattr(place, name, set)?;
@@ -199,7 +199,7 @@ impl<'a> Extractor<'a> {
         self.counts.files += 1;
         self.counts.file_bytes += place.entry.data_bytes;
         self.counts.setuid += u64::from(place.entry.mode & 0o6000 != 0);
-        tree::set_ownership(&file, place.ownership()).map_err(place.failed("set the owner"))?;
+        tree::set_ownership(&file, place.ownership()).map_err(place.failed(OWNER))?;
         // After the owner: chown(2) removes file capabilities.
         for (name, value) in &place.entry.xattrs {
             self.xattr(place, name, || tree::set_xattr(&file, name, value))?;
@@ -221,7 +221,7 @@ impl<'a> Extractor<'a> {
 
     fn finish_at(&mut self, place: &Place) -> Result<(), Error> {
         let (parent, name, entry) = (&place.parent, &place.name, place.entry);
-        tree::set_owner_at(parent, name, entry.uid, entry.gid).map_err(place.failed("set the owner"))?;
+        tree::set_owner_at(parent, name, entry.uid, entry.gid).map_err(place.failed(OWNER))?;
         if !matches!(entry.node, Node::Symlink(_)) {
             tree::set_mode_at(parent, name, entry.mode).map_err(place.failed("set the mode"))?;
         }
