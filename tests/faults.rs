@@ -15,7 +15,7 @@ use crate::harness::host::{Inventory, Turn, alone};
 use crate::harness::need;
 use made::{Made, calls};
 use nix::sys::signal::Signal;
-use row::{Paused, refused, slain, stuck};
+use row::{Paused, Row, refused, slain, stuck};
 use table::Table;
 
 /// Runs that between them make every kind of call: with a network and limits; and with what the first leaves out.
@@ -92,46 +92,36 @@ impl Bench {
     }
 }
 
-#[test]
-fn no_call_that_fails_leaves_anything() {
-    need!(root(), programs(&["ip", "nft"], "apt install iproute2 nftables"));
+/// Plays the faults of each call of each run, prints what became of them, and fails if one is not as it should be.
+fn play<F: Copy>(title: &'static str, faults: fn(&Made) -> &'static [F], row: fn(&Bench, &[&str], &Made, F) -> Row) {
     let bench = Bench::new();
-    let mut table = Table::new("the call fails");
+    let mut table = Table::new(title);
     for (arguments, made) in bench.calls() {
-        for errno in made.errors() {
-            table.add(refused(&bench, arguments, &made, errno));
+        for fault in faults(&made) {
+            table.add(row(&bench, arguments, &made, *fault));
         }
     }
     table.print();
     table.assert_clean();
+}
+
+#[test]
+fn no_call_that_fails_leaves_anything() {
+    need!(root(), programs(&["ip", "nft"], "apt install iproute2 nftables"));
+    play("the call fails", Made::errors, refused);
 }
 
 #[test]
 fn what_refuses_to_be_taken_away_goes_with_the_next_command() {
     need!(root(), programs(&["ip", "nft"], "apt install iproute2 nftables"));
-    let bench = Bench::new();
-    let mut table = Table::new("each such call of the teardown fails");
-    for (arguments, made) in bench.calls().iter().filter(|(_, made)| made.stage == "teardown" && made.nth == 1) {
-        for errno in made.errors() {
-            table.add(stuck(&bench, arguments, made, errno));
-        }
-    }
-    table.print();
-    table.assert_clean();
+    let of_teardown = |made: &Made| if made.stage == "teardown" && made.nth == 1 { made.errors() } else { &[] };
+    play("each such call of the teardown fails", of_teardown, stuck);
 }
 
 #[test]
 fn no_kill_after_a_call_leaves_anything() {
     need!(root(), programs(&["ip", "nft"], "apt install iproute2 nftables"));
-    let bench = Bench::new();
-    let mut table = Table::new("kill -9 right after the call");
-    for (arguments, made) in bench.calls() {
-        for victim in made.victims() {
-            table.add(slain(&bench, arguments, &made, *victim));
-        }
-    }
-    table.print();
-    table.assert_clean();
+    play("kill -9 right after the call", Made::victims, slain);
 }
 
 #[test]
