@@ -267,16 +267,22 @@ pub fn signals_by_descriptor() -> nix::Result<SignalFd> {
     SignalFd::with_flags(&all, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)
 }
 
+/// The last real-time signal, see signal(7).
+const LAST_SIGNAL: i32 = 64;
+
 /// Gives the program the signals as they were meant: none blocked, each with its default action.
 ///
 /// What is ignored stays ignored over execve(2), and a blocked signal stays blocked: without this a container would
 /// inherit rlab's own settings, and with them a SIGPIPE that never comes.
 pub fn reset_signals() -> nix::Result<()> {
-    for signal in Signal::iterator() {
-        if !matches!(signal, Signal::SIGKILL | Signal::SIGSTOP) {
-            // SAFETY: the default action is no function of ours.
-            unsafe { nix::sys::signal::signal(signal, nix::sys::signal::SigHandler::SigDfl)? };
-        }
+    // The kernel's own structure, all zero: SIG_DFL, and no signal blocked meanwhile. Not by the C library, which keeps 32
+    // and 33 for itself and would refuse to touch them; the kernel's number for the size of a set is 8 bytes.
+    let default = [0u64; 4];
+    for signal in (1..=LAST_SIGNAL).filter(|signal| ![libc::SIGKILL, libc::SIGSTOP].contains(signal)) {
+        // SAFETY: the default action is no function of ours; the kernel reads the structure and writes none.
+        let result =
+            unsafe { libc::syscall(libc::SYS_rt_sigaction, signal, default.as_ptr(), std::ptr::null::<u8>(), 8) };
+        Errno::result(result)?;
     }
     sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None)
 }
