@@ -92,6 +92,7 @@ fn made_or_kept() -> Result<PathBuf, String> {
     if folder.exists() {
         return Ok(folder);
     }
+    let _turn = together();
     let rlab = Rlab::new();
     share_packages(&rlab);
     let output = Running::start(&mut without_registry(&rlab, &["pull", "--quiet", "nginx"])).wait(4 * SOON);

@@ -193,6 +193,9 @@ fn processes(folders: &[PathBuf]) -> BTreeSet<String> {
         let of_a_root = folders.iter().map(|folder| folder.to_string_lossy()).any(|root| {
             environment.contains(&format!("RLAB_ROOT={root}")) || mounts.contains(&format!("upperdir={root}"))
         });
+        if !of_a_root && !folders.is_empty() && environment.contains("RLAB_ROOT=") {
+            continue; // another test's, which only reads or fetches, and so takes no turn
+        }
         if of_a_root || program.to_string_lossy().starts_with(env!("CARGO_BIN_EXE_rlab")) {
             found.insert(format!("{pid} {}", read("cmdline").trim()));
         }
