@@ -44,7 +44,8 @@ impl Table {
         ));
     }
 
-    fn wrong(&self) -> Vec<&Row> {
+    /// The rows that are not as they should be.
+    pub fn wrong(&self) -> Vec<&Row> {
         self.rows.iter().filter(|row| matches!(row.verdict, Verdict::Wrong(_))).collect()
     }
 
