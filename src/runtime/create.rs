@@ -96,7 +96,7 @@ pub fn create(bundle: &Path, dir: &Path, options: CreateOptions) -> Result<Creat
     let mut state =
         RuntimeState { id: options.id, bundle: bundle.to_owned(), process: None, cgroup: Some(plan.group.clone()) };
     state.save(dir)?; // before the first thing is made: what isn't written down can't be taken away
-    let group = trace::stage(Stage::Cgroup, || Ok::<_, Error>(cgroup_stage::apply(&plan.cgroup)?))?;
+    let group = trace::stage(Stage::Cgroup, || cgroup_stage::apply(&plan.cgroup))?;
     let fifo = dir.join("exec.fifo");
     let (ours, theirs) = sys::message_pair().map_err(|errno| refused("socketpair", errno as i32))?;
     let (pid, pidfd) = trace::stage(Stage::Namespaces, || {

@@ -78,7 +78,7 @@ impl Error {
         match self {
             Error::Runtime(error) => error.cause(root),
             Error::Streams { what, errno } => {
-                let call = crate::trace::Call::new(what);
+                let call = trace::Call::new(what);
                 cause::of_call(&sys::Error::new(call, *errno as i32), root)
             }
             Error::Call(_, error) => cause::of_call(error, root),

@@ -45,7 +45,7 @@ impl Signals {
     }
 }
 
-/// Signals by which a user or the system asks a program to end.
+/// Whether a user or the system asks a program to end by this signal.
 pub fn asks_to_end(signal: i32) -> bool {
-    [sys::SIGINT, sys::SIGTERM, sys::SIGHUP, sys::SIGQUIT].contains(&signal)
+    sys::ASK_TO_END.contains(&signal)
 }

@@ -160,8 +160,8 @@ pub(super) fn refuse(call: Call, errno: i32) -> super::Error {
 pub(super) fn pause(call: &Call) {
     trace::note("paused", || json!({"call": call.name, "pid": trace::own_number()}));
     trace::pump();
-    let awaited: SigSet =
-        [Signal::SIGCONT, Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGQUIT].into_iter().collect();
+    let ends = super::ASK_TO_END.into_iter().filter_map(|signal| Signal::try_from(signal).ok());
+    let awaited: SigSet = ends.chain([Signal::SIGCONT]).collect();
     // Unblocked they would be acted upon, not waited for.
     let Ok(before) = awaited.thread_swap_mask(nix::sys::signal::SigmaskHow::SIG_BLOCK) else { return };
     match awaited.wait() {

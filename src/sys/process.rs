@@ -367,6 +367,9 @@ pub fn pipe() -> nix::Result<(OwnedFd, OwnedFd)> {
     nix::unistd::pipe2(nix::fcntl::OFlag::O_CLOEXEC)
 }
 
+/// Signals by which a user or the system asks a program to end.
+pub const ASK_TO_END: [i32; 4] = [SIGINT, SIGTERM, SIGHUP, SIGQUIT];
+
 /// The signal by which someone asks this process to end, if one waits to be read, see sigpending(2). It goes on waiting.
 pub fn end_is_asked_for() -> Option<i32> {
     let mut pending = *SigSet::empty().as_ref();
@@ -374,7 +377,7 @@ pub fn end_is_asked_for() -> Option<i32> {
     let mut is_pending = |signal: &i32| unsafe {
         libc::sigpending(&raw mut pending) == 0 && libc::sigismember(&raw const pending, *signal) == 1
     };
-    [SIGINT, SIGTERM, SIGHUP, SIGQUIT].into_iter().find(|signal| is_pending(signal))
+    ASK_TO_END.into_iter().find(|signal| is_pending(signal))
 }
 
 /// Makes reads and writes on this descriptor come back with EAGAIN instead of waiting: fcntl(2) O_NONBLOCK.

@@ -7,11 +7,12 @@
 //! (EBUSY for memory on v1) or answered by a kill.
 
 use crate::cgroup::{self, Cgroup};
+use crate::runtime::error::Error;
 use crate::trace::{self, probe};
 use serde_json::{Value, json};
 
 /// Makes the groups of `plan` and writes its limits.
-pub fn apply(plan: &cgroup::Plan) -> Result<Cgroup, cgroup::Error> {
+pub fn apply(plan: &cgroup::Plan) -> Result<Cgroup, Error> {
     let group = plan.create()?;
     if trace::enabled() {
         // Read back, because the kernel rounds: memory down to whole pages, cpu.shares of 1 up to 2.
