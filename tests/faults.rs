@@ -151,7 +151,7 @@ fn a_rule_that_means_no_call_is_refused_before_anything_is_made() {
     let _turn = crate::harness::host::together();
     let rlab = Rlab::new();
     for (rule, said) in [
-        ("mount", "reads CALL=ERRNO"),
+        ("mount", "is no rule: one reads CALL=ERRNO"),
         ("reboot=EPERM", "rlab makes no call \"reboot\""),
         ("boot/mount=EPERM", "there is no stage \"boot\""),
         ("mount=ENOPE", "there is no error \"ENOPE\""),

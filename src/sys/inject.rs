@@ -38,7 +38,9 @@ pub struct Rule {
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum BadRule {
     /// It is not built like one.
-    #[error("{0:?} reads CALL=ERRNO, say mount=EPERM; STAGE/CALL=ERRNO:when=2 is the second such call of a stage")]
+    #[error(
+        "{0:?} is no rule: one reads CALL=ERRNO, say mount=EPERM; STAGE/CALL=ERRNO:when=2 is the second such call of a stage"
+    )]
     Shape(String),
     /// No call of that name is ever made.
     #[error("rlab makes no call {0:?}: `rlab run --explain=calls` shows those that it makes")]

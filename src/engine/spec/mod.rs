@@ -86,7 +86,7 @@ fn refuse_contradictions(options: &RunOptions) -> Result<(), super::Error> {
     }
     match &options.workdir {
         Some(dir) if !Path::new(dir).is_absolute() => {
-            let reason = "is not an absolute path".to_owned();
+            let reason = "a directory inside begins with /".to_owned();
             Err(super::Error::Flag { flag: "--workdir", value: dir.clone(), reason })
         }
         _ => Ok(()),
