@@ -12,6 +12,7 @@ mod runtime;
 mod shim;
 mod sys;
 mod trace;
+mod vm;
 
 #[cfg(any(fuzzing, test))]
 pub mod fuzzing;

@@ -14,6 +14,7 @@ mod trace;
 mod ui;
 mod units;
 mod values;
+mod vm;
 
 use crate::{engine, lab, network};
 use clap::{Parser, Subcommand};
@@ -55,6 +56,9 @@ enum Command {
     /// About traces
     #[command(subcommand)]
     Trace(trace::Args),
+    /// Virtual machines: the other side
+    #[command(subcommand)]
+    Vm(vm::Command),
     /// Examine this host: what is here, what is missing, what rlab can do with it
     Doctor(doctor::Args),
 }
@@ -98,6 +102,7 @@ pub fn main(argv: Vec<OsString>) -> ExitCode {
         Command::Explain(args) => explain::run(&args, &mut context),
         Command::Rm(args) => rm::run(&args, &mut context),
         Command::Trace(args) => trace::run(&args, &mut context),
+        Command::Vm(command) => vm::run(command, &mut context),
         Command::Doctor(args) => doctor::run(&args, &mut context),
     };
     match result {

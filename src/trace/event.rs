@@ -22,6 +22,10 @@ pub enum Actor {
     Init,
     /// The part that waits, forwards signals and clears up (containerd-shim).
     Shim,
+    /// The part that makes a virtual machine and looks after it from outside.
+    Vm,
+    /// rlab as the first process of a virtual machine: its process numbers are another kernel's.
+    Guest,
 }
 
 /// One line of the trace.

@@ -212,6 +212,8 @@ fn actor() -> Actor {
         1 => Actor::Parent,
         2 => Actor::Init,
         3 => Actor::Shim,
+        4 => Actor::Vm,
+        5 => Actor::Guest,
         _ => Actor::Engine,
     }
 }

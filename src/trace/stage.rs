@@ -53,11 +53,31 @@ pub enum Stage {
     Stop,
     /// All that was made is taken away again.
     Teardown,
+    /// A kernel for the machine is found.
+    Kernel,
+    /// The image's layers become a disk.
+    Disk,
+    /// The machine is described and its process started.
+    Machine,
+    /// The machine's firmware runs and starts the kernel.
+    Firmware,
+    /// The guest's kernel starts.
+    Boot,
+    /// The guest's first process makes a system of it.
+    GuestInit,
+    /// A process of the guest becomes the program.
+    GuestExec,
+    /// The program answers at its published port.
+    FirstAnswer,
+    /// The machine runs until the program ends.
+    GuestWait,
+    /// The machine is switched off and all that was made for it taken away.
+    PowerOff,
 }
 
 impl Stage {
     /// Every stage, in order.
-    pub const ALL: [Stage; 25] = [
+    pub const ALL: [Stage; 35] = [
         Stage::Resolve,
         Stage::Pull,
         Stage::Verify,
@@ -83,6 +103,16 @@ impl Stage {
         Stage::Wait,
         Stage::Stop,
         Stage::Teardown,
+        Stage::Kernel,
+        Stage::Disk,
+        Stage::Machine,
+        Stage::Firmware,
+        Stage::Boot,
+        Stage::GuestInit,
+        Stage::GuestExec,
+        Stage::FirstAnswer,
+        Stage::GuestWait,
+        Stage::PowerOff,
     ];
 
     /// The stage's id in the trace and in the texts.
@@ -113,6 +143,16 @@ impl Stage {
             Stage::Wait => "wait",
             Stage::Stop => "stop",
             Stage::Teardown => "teardown",
+            Stage::Kernel => "kernel",
+            Stage::Disk => "disk",
+            Stage::Machine => "machine",
+            Stage::Firmware => "firmware",
+            Stage::Boot => "boot",
+            Stage::GuestInit => "guest_init",
+            Stage::GuestExec => "guest_exec",
+            Stage::FirstAnswer => "first_answer",
+            Stage::GuestWait => "guest_wait",
+            Stage::PowerOff => "power_off",
         }
     }
 

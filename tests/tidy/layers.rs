@@ -15,7 +15,8 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("network", &["cgroup", "sys", "trace"]),
     ("volume", &["cgroup", "sys", "trace"]),
     ("engine", &["image", "network", "volume", "shim", "cgroup", "sys", "trace"]),
-    ("vm", &["image", "network", "volume", "shim", "cgroup", "sys", "trace"]),
+    // Above the engine: a machine is run from the engine's images, settings and records, and only its end is another.
+    ("vm", &["engine", "image", "network", "volume", "shim", "cgroup", "sys", "trace"]),
     ("lab", &["image", "network", "volume", "shim", "cgroup", "sys", "trace"]),
     ("fuzzing", &["engine", "image", "runtime", "sys"]),
     ("cli", &["lab", "vm", "engine", "image", "network", "volume", "shim", "cgroup", "sys", "trace"]),

@@ -1,0 +1,1 @@
+//! KVM or emulation: which of the two runs an ordinary kernel here.

@@ -1,0 +1,1 @@
+//! The same image both ways, measured.

@@ -1,0 +1,1 @@
+//! Why a machine did not come up, by what it said last.

@@ -1,0 +1,1 @@
+//! rlab as the first process of a virtual machine.

@@ -1,0 +1,1 @@
+//! A kernel for the machine: named, found, or fetched.

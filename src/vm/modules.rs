@@ -1,0 +1,1 @@
+//! Which driver modules a kernel needs, and in which order.

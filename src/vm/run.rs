@@ -1,0 +1,1 @@
+//! `rlab vm run`, as a recipe.
