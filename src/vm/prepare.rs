@@ -59,8 +59,8 @@ pub fn make_disk(
     let dirs = image.lower_dirs(store).into_iter().rev();
     let layers: Vec<_> = image.layers.iter().map(|layer| layer.diff_id.clone()).zip(dirs).collect();
     let mount_point = container.dir.join("rootfs");
-    let disk = disk::make(cache, &layers, &mount_point, &mut |path| {
-        container.will_make(&Made::Mount(path.to_owned())).map_err(|error| std::io::Error::other(error.to_string()))
+    let disk = disk::make(cache, &layers, &mount_point, &mut |path| -> Result<(), Error> {
+        Ok(container.will_make(&Made::Mount(path.to_owned()))?)
     })?;
     let came = if disk.made { "made" } else { "kept" };
     trace::work("disk", || json!({"path": disk.path, "size": disk.size_bytes, "files": disk.files, "came": came}));

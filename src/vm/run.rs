@@ -6,6 +6,7 @@ use super::error::{Error, refused};
 use super::machine::command::Forward;
 use super::machine::{Answer, Outcome, Reached, Session, start};
 use super::options::MachineOptions;
+use super::order::Order;
 use super::prepare::{find_kernel, forwards, make_disk, order};
 use crate::engine::container::{Container, Record, new_id};
 use crate::engine::{self, Home, Sources, Telling, command, go_on, heeding, image_config, obtain};
