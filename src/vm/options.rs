@@ -5,9 +5,9 @@ use crate::engine::options::{Bind, Tmpfs};
 use crate::network::{Dns, ExtraHost, PublishedPort};
 use std::path::PathBuf;
 
-/// Memory of a machine that nobody gave a size, in MiB. A container without a limit may use all of the host's; a machine
+/// Memory of a machine that nobody gave a size, as `-m` takes it. A container without a limit may use all of the host's; a machine
 /// has what it got at its start.
-pub const DEFAULT_MEMORY_MIB: u64 = 512;
+pub const DEFAULT_MEMORY: &str = "512m";
 
 /// Everything `rlab vm run` was told.
 #[derive(Debug, Clone)]

@@ -10,7 +10,7 @@ use crate::image::progress::Progress;
 use crate::network::{self, Dns};
 use crate::sys;
 use crate::vm::accel::Accel;
-use crate::vm::options::{DEFAULT_MEMORY_MIB, MachineOptions};
+use crate::vm::options::{DEFAULT_MEMORY, MachineOptions};
 use clap::{ArgAction, Args as ClapArgs, ValueEnum};
 use std::cell::RefCell;
 use std::path::PathBuf;
@@ -38,7 +38,7 @@ pub struct Args {
     #[arg(long, value_name = "FILE", help_heading = "Machine")]
     kernel: Option<PathBuf>,
     /// Memory, all of it there from the start: 256m, 1g
-    #[arg(short, long, value_name = "BYTES", value_parser = memory_mib, default_value_t = DEFAULT_MEMORY_MIB, help_heading = "Machine")]
+    #[arg(short, long, value_name = "BYTES", value_parser = memory_mib, default_value = DEFAULT_MEMORY, help_heading = "Machine")]
     memory: u64,
     /// Processors
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=64), default_value_t = 1, help_heading = "Machine")]
