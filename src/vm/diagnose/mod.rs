@@ -178,7 +178,12 @@ impl Diagnosis {
             Self::TooLittleMemory { memory_mib, .. } => {
                 format!("give it more: -m {}m", memory_mib.saturating_mul(2).max(256))
             }
-            Self::NoInit { .. } | Self::InitDied { .. } | Self::Panic { .. } => {
+            Self::NoInit { .. } => {
+                "the kernel must be able to unpack an initramfs, and the initramfs be whole: try another with --kernel, or \
+                 remove vm/initramfs below rlab's root"
+                    .to_owned()
+            }
+            Self::InitDied { .. } | Self::Panic { .. } => {
                 "try another kernel with --kernel; --explain shows the guest kernel's log".to_owned()
             }
             Self::Killed { signal, .. } if signal == "SIGKILL" => {
@@ -188,7 +193,9 @@ impl Diagnosis {
                 "somebody ended it: run it again".to_owned()
             }
             Self::Killed { .. } => "QEMU itself broke: try another version, or --accel tcg".to_owned(),
-            Self::Silent => "KVM may hang with an ordinary kernel: try --accel tcg, see rlab doctor".to_owned(),
+            Self::Silent => {
+                "is it a kernel for this processor? KVM may also hang with any: try --accel tcg, see rlab doctor".to_owned()
+            }
             Self::Stuck { .. } | Self::EndedEarly { .. } => {
                 "try --accel tcg, or another kernel with --kernel; --explain shows the guest kernel's log".to_owned()
             }
