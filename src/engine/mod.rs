@@ -24,6 +24,7 @@ pub use home::Home;
 pub use images::{Sources, obtain};
 pub use run::{Telling, run, trace_path};
 pub use sweep::{in_use, sweep};
+pub use user::resolve as resolve_user;
 
 /// How this host's control groups are laid out: v1, v2 or hybrid.
 pub fn cgroup_layout() -> Option<&'static str> {
