@@ -25,14 +25,21 @@ fn arguments(qemu: &Path, kernel: &Path) -> Vec<String> {
     let mut arguments = vec![name];
     arguments.extend(parts.split(' ').map(str::to_owned));
     arguments.extend(["-kernel".to_owned(), kernel.to_string_lossy().into_owned()]);
-    arguments.extend(["-append".to_owned(), "console=ttyS0 earlyprintk=serial panic=-1".to_owned()]);
+    arguments.extend(["-append".to_owned(), "console=ttyS0 earlyprintk=ttyS0 panic=-1".to_owned()]);
     arguments
 }
 
 /// Runs it. The inner error is QEMU's own refusal, in its words.
 pub fn run(qemu: &Path, kernel: &Path) -> Result<Result<Found, String>, sys::Error> {
     let begun = Instant::now();
-    let child = sys::spawn(&Program { path: qemu, args: arguments(qemu, kernel), env: vec![], stays: false })?;
+    let child = sys::spawn(&Program {
+        path: qemu,
+        args: arguments(qemu, kernel),
+        env: vec![],
+        stays: false,
+        dies_with_us: true,
+        keeps: &[],
+    })?;
     let mut heard = Heard::default();
     let ended_in_time = heard.listen(&child, begun);
     if !ended_in_time && let Ok(pidfd) = sys::pidfd_open(child.pid) {
