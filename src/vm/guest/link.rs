@@ -17,7 +17,9 @@ pub const ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 0, 2, 15);
 /// Its network has 256 addresses.
 const PREFIX_LEN: u8 = 24;
 /// QEMU, as the way to everywhere else.
-const GATEWAY: Ipv4Addr = Ipv4Addr::new(10, 0, 2, 2);
+pub const GATEWAY: Ipv4Addr = Ipv4Addr::new(10, 0, 2, 2);
+/// Its name server, which asks the host's.
+pub const RESOLV_CONF: &str = "nameserver 10.0.2.3\n";
 
 /// Switches the loopback and the card on, and says where everything goes.
 pub fn set_up() -> Result<(), Failure> {

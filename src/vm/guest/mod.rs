@@ -17,6 +17,7 @@ use crate::shim::{Failure, plain};
 use crate::sys;
 use crate::trace::{self, Actor, Stage};
 use channel::Channel;
+pub use link::{ADDRESS, GATEWAY, RESOLV_CONF};
 use std::fs::OpenOptions;
 use std::path::Path;
 

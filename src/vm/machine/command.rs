@@ -87,9 +87,10 @@ impl Forward {
 pub fn parts(machine: &Machine) -> Vec<Part> {
     let mut parts = vec![
         // No device but those named below: what is not there needs no driver and can't be attacked.
-        part("machine", ["-M", "q35", "-nodefaults", "-no-user-config", "-display", "none"]),
-        part("accelerator", ["-accel", machine.accel.qemu()]),
-        part("processor", ["-cpu", machine.accel.processor(), "-smp", &machine.cpus.to_string()]),
+        // And the guest says "restart" when it panics: with nothing to restart it for, that is the end.
+        part("machine", ["-M", "q35", "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"]),
+        part("accelerator", ["-accel", machine.accel.word()]),
+        part("processor", ["-cpu", processor(machine.accel), "-smp", &machine.cpus.to_string()]),
         memory(machine),
         part("kernel", ["-kernel", &words(&machine.kernel), "-initrd", &words(&machine.initrd)]),
         part("kernel", ["-append", &append(machine)]),
@@ -104,8 +105,6 @@ pub fn parts(machine: &Machine) -> Vec<Part> {
     parts.push(part("channel", ["-device", "virtio-serial-pci", "-chardev", &channel, "-device", &port]));
     let console = format!("socket,id=console,fd={}", machine.console_fd);
     parts.push(part("console", ["-chardev", &console, "-serial", "chardev:console"]));
-    // The guest says "restart" when it panics; without anything to restart it for, that is the end.
-    parts.push(part("end", ["-no-reboot"]));
     parts
 }
 
@@ -117,6 +116,14 @@ pub fn argv(parts: &[Part]) -> Vec<String> {
 
 fn part<const N: usize>(part: &'static str, args: [&str; N]) -> Part {
     Part { part, args: args.iter().map(|word| (*word).to_owned()).collect() }
+}
+
+/// All that this host's processor can, or all that QEMU can play.
+const fn processor(accel: Accel) -> &'static str {
+    match accel {
+        Accel::Kvm => "host",
+        Accel::Tcg => "max",
+    }
 }
 
 fn memory(machine: &Machine) -> Part {

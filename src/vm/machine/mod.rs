@@ -5,6 +5,7 @@ pub mod command;
 mod console;
 mod input;
 mod session;
+pub mod start;
 
 pub use answer::Answer;
 pub use session::{Outcome, Reached, Session};
