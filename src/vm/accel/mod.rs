@@ -29,25 +29,17 @@ pub enum Accel {
 
 impl Accel {
     /// QEMU's word for it.
-    pub const fn qemu(self) -> &'static str {
+    pub const fn word(self) -> &'static str {
         match self {
             Accel::Kvm => "kvm",
             Accel::Tcg => "tcg",
-        }
-    }
-
-    /// The processor that the guest sees: this one, or all that can be translated.
-    pub const fn processor(self) -> &'static str {
-        match self {
-            Accel::Kvm => "host",
-            Accel::Tcg => "max",
         }
     }
 }
 
 impl std::fmt::Display for Accel {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(self.qemu())
+        f.write_str(self.word())
     }
 }
 
@@ -55,7 +47,7 @@ impl std::str::FromStr for Accel {
     type Err = Error;
 
     fn from_str(word: &str) -> Result<Accel, Error> {
-        let of = |accel: &Accel| accel.qemu() == word;
+        let of = |accel: &Accel| accel.word() == word;
         [Accel::Kvm, Accel::Tcg].into_iter().find(of).ok_or_else(|| Error::Unknown(word.to_owned()))
     }
 }

@@ -19,7 +19,7 @@ pub struct Limits {
 }
 
 /// Emulated, a kernel says its first word a third of a second after QEMU was started, and comes to its end within two; by KVM
-/// it is faster still. So much longer is a hang, on a busy host too.
+/// it should be faster still. What takes so much longer hangs, or is no faster than emulation.
 pub const LIMITS: Limits = Limits { first_word: Duration::from_secs(3), whole: Duration::from_secs(10) };
 /// How much is read of a guest that never stops talking.
 const CONSOLE_BYTES: usize = 1 << 20;
@@ -62,8 +62,6 @@ pub fn run(qemu: &Path, kernel: &Path, limits: Limits) -> Result<Result<Found, S
 pub struct Heard {
     console: Vec<u8>,
     errors: Vec<u8>,
-    /// When the last of it came.
-    last_at: Duration,
     /// Whether the kernel has spoken: firmware and the boot loader's part of the kernel's file speak on the same line, but
     /// only the kernel tells the time.
     kernel_spoke: bool,
@@ -89,7 +87,6 @@ impl Heard {
                 if length == 0 {
                     open.retain(|one| !std::ptr::eq(*one, stream));
                 }
-                self.last_at = begun.elapsed();
                 self.take(&buffer[..length], std::ptr::eq(stream, &raw const child.stdout));
             }
         }
@@ -121,7 +118,7 @@ impl Heard {
             None => {
                 let text = String::from_utf8_lossy(&self.console);
                 let last = text.lines().map(plain).filter(|line| !line.trim().is_empty()).next_back();
-                Ok(Found::Hangs { waited_ms: millis(took.saturating_sub(self.last_at)), last })
+                Ok(Found::Hangs { waited_ms: millis(took), last })
             }
         }
     }

@@ -92,7 +92,7 @@ fn a_kernel_that_says_nothing_in_time_hangs() {
     let mut heard = probe::Heard::default();
     heard.take(b"Probing EDD (edd=off to disable)... ok\r\n\r\n", true);
     let told = heard.judged(None, Duration::from_millis(3004)).unwrap().to_string();
-    let wanted = "KVM is here, but an ordinary kernel hung under it: for 3 s nothing came after \"Probing EDD (edd=off to \
+    let wanted = "KVM is here, but within 3 s an ordinary kernel came no farther under it than \"Probing EDD (edd=off to \
                   disable)... ok\"";
     assert_eq!(told, wanted);
 }

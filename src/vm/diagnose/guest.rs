@@ -6,8 +6,8 @@ use crate::vm::boot_log::{Line, parse_console};
 /// With less, a kernel of a distribution does not come to its first word.
 pub const SMALLEST_MIB: u64 = 128;
 
-/// As many lines before a panic as are kept: the cause is seldom farther away.
-const BEFORE: usize = 4;
+/// As many lines before a panic as are told: the cause is seldom farther away.
+const BEFORE: usize = 2;
 
 /// The kernel's own explanation of its end, if it gave one.
 pub fn last_words(console: &str, memory_mib: u64) -> Option<Diagnosis> {
@@ -58,8 +58,17 @@ fn find(lines: &[Line], beginning: &str) -> Option<String> {
     lines.iter().rev().find(|line| line.text.starts_with(beginning)).map(|line| line.text.clone())
 }
 
+/// What was said right before, but nothing of the boot once the first program ran: that went well.
 fn before(earlier: &[Line]) -> Vec<String> {
-    earlier[earlier.len().saturating_sub(BEFORE)..].iter().map(|line| line.text.clone()).collect()
+    let since = earlier.iter().rposition(|line| line.text.starts_with("Run /")).map_or(0, |at| at + 1);
+    let says_something = |line: &&Line| !line.text.starts_with([' ', '\t']) && !line.text.starts_with("Code:");
+    let said: Vec<&Line> = earlier[since..].iter().filter(says_something).collect();
+    said[said.len().saturating_sub(BEFORE)..].iter().map(|line| line.text.clone()).collect()
+}
+
+/// The same as the end of a sentence.
+pub fn told(before: &[String]) -> String {
+    if before.is_empty() { String::new() } else { format!("; before that it said: {}", before.join("; ")) }
 }
 
 /// `exitcode=0x00000300`, which is the status that wait(2) gives: the code in the second byte, the signal in the first.

@@ -103,19 +103,19 @@ pub enum Diagnosis {
         said: String,
     },
     /// The first program ended, which is the end of a kernel.
-    #[error("the guest's first program ended {how}, and a kernel can't go on without it")]
+    #[error("the guest's first program ended {how}, and a kernel can't go on without it{}", guest::told(before))]
     InitDied {
         /// `with status 3`, `by signal 11`.
         how: String,
-        /// What was said before that.
+        /// What the kernel said since it began.
         before: Vec<String>,
     },
     /// The guest kernel gave up for another reason.
-    #[error("the guest kernel panicked: {said}")]
+    #[error("the guest kernel panicked: {said}{}", guest::told(before))]
     Panic {
         /// Its words.
         said: String,
-        /// What was said before that.
+        /// What it said before that.
         before: Vec<String>,
     },
     /// Someone ended QEMU.
@@ -201,14 +201,6 @@ impl Diagnosis {
             }
         };
         Some(hint)
-    }
-
-    /// What the guest kernel said right before, worth a look by whoever wants to know more.
-    pub fn before(&self) -> &[String] {
-        match self {
-            Self::InitDied { before, .. } | Self::Panic { before, .. } => before,
-            _ => &[],
-        }
     }
 }
 

@@ -160,17 +160,28 @@ fn a_first_program_that_is_missing_is_told_apart_from_one_that_died() {
         "the guest's first program ended with status 3, and a kernel can't go on without it",
         "--explain",
     );
-    let crashed = of_console(include_str!("consoles/init_crashed.txt"), MIB);
-    tells(&crashed, "the guest's first program ended by signal 11, and a kernel can't go on without it", "--explain");
-    assert!(crashed.before().iter().any(|line| line.starts_with("init[1]: segfault at 0")), "{crashed:?}");
+    tells(
+        &of_console(include_str!("consoles/init_crashed.txt"), MIB),
+        "the guest's first program ended by signal 11, and a kernel can't go on without it; before that it said: init[1]: \
+         segfault at 0 ip 00000000004016e9 sp 00007fff8424e640 error 6 in init[401000+78000] likely on CPU 0 (core 0, socket \
+         0)",
+        "--explain",
+    );
 }
 
 #[test]
 fn a_panic_is_told_with_what_was_said_before_it() {
     let found = of_console(include_str!("consoles/panic.txt"), MIB);
-    tells(&found, "the guest kernel panicked: sysrq triggered crash", "--kernel");
-    assert_eq!(found.before().last().unwrap(), "sysrq: Trigger a crash");
-    assert_eq!(found.before().len(), 4);
+    tells(
+        &found,
+        "the guest kernel panicked: sysrq triggered crash; before that it said: sysrq: Trigger a crash",
+        "--kernel",
+    );
+    // One that comes before there is a first program has the end of the boot before it.
+    let early = "[    0.1] no time\n[    0.100000] one\n[    0.200000] two\n[    0.300000]  indented\n[    0.400000] Kernel \
+                 panic - not syncing: VFS: x\n";
+    let told = of_console(early, MIB).to_string();
+    assert_eq!(told, "the guest kernel panicked: VFS: x; before that it said: one; two");
 }
 
 #[test]
@@ -219,8 +230,7 @@ proptest! {
         memory_mib in any::<u64>(),
     ) {
         let found = diagnose(&console, &stderr, status.map(Ending::Status), memory_mib, Stage::Boot);
-        let told = [found.to_string(), found.hint().unwrap()].into_iter().chain(found.before().iter().cloned());
-        for text in told {
+        for text in [found.to_string(), found.hint().unwrap()] {
             prop_assert!(!text.chars().any(char::is_control), "{text:?}");
         }
     }
