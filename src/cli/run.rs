@@ -165,7 +165,7 @@ pub struct Args {
 }
 
 #[derive(Clone, Copy, ValueEnum)]
-enum Pull {
+pub enum Pull {
     Missing,
     Always,
     Never,
@@ -236,19 +236,20 @@ fn heading(image: &str) -> String {
 }
 
 /// `--env-file` first, then `-e`: what is given later wins.
-fn env(args: &Args) -> Result<Vec<String>, Failure> {
+pub fn env(files: &[PathBuf], given: &[String]) -> Result<Vec<String>, Failure> {
     let mut env: Vec<String> = Vec::new();
-    for path in &args.env_file {
+    for path in files {
         let text = std::fs::read_to_string(path).map_err(|error| Failure::File { path: path.clone(), error })?;
         env.extend(values::env_file(&text));
     }
-    env.extend(args.env.iter().map(|entry| values::env(entry)));
+    env.extend(given.iter().map(|entry| values::env(entry)));
     Ok(env)
 }
 
-fn ports(args: &Args) -> Result<Vec<network::PublishedPort>, Failure> {
+/// `-p`, each of which may be several ports.
+pub fn ports(given: &[String]) -> Result<Vec<network::PublishedPort>, Failure> {
     let mut ports = Vec::new();
-    for text in &args.publish {
+    for text in given {
         let read = network::parse_published(text);
         ports.extend(read.map_err(|error| Failure::Flag { flag: "--publish", reason: error.to_string() })?);
     }
@@ -268,7 +269,8 @@ fn security(args: &Args) -> (Seccomp, bool) {
 }
 
 fn options(args: Args) -> Result<RunOptions, Failure> {
-    let (env, ports, (seccomp, no_new_privileges)) = (env(&args)?, ports(&args)?, security(&args));
+    let (env, ports, (seccomp, no_new_privileges)) =
+        (env(&args.env_file, &args.env)?, ports(&args.publish)?, security(&args));
     let is = |value: &Option<String>, wanted: &str| value.as_deref() == Some(wanted);
     Ok(RunOptions {
         image: args.image,

@@ -11,7 +11,8 @@ mod rows;
 #[cfg(test)]
 mod tests;
 
-pub use facts::Facts;
+pub use collect::small_guest;
+pub use facts::{Facts, Trial};
 
 use serde::Serialize;
 
