@@ -20,5 +20,6 @@ pub mod options;
 mod order;
 mod prepare;
 pub mod run;
+mod shares;
 
 pub use error::Error;
