@@ -17,8 +17,6 @@ use crate::trace;
 use serde_json::json;
 use std::path::{Path, PathBuf};
 
-/// Drivers for the devices that a machine of rlab's has.
-const REQUIRED: [&str; 6] = ["virtio_pci", "virtio_blk", "virtio_console", "virtio_net", "ext4", "overlay"];
 /// Drivers that are of use where the kernel has them.
 const OPTIONAL: [&str; 5] = ["virtio_balloon", "9p", "9pnet_virtio", "virtiofs", "virtio_rng"];
 
@@ -40,7 +38,7 @@ pub fn find_kernel(cache: &Path, options: &MachineOptions, sources: &Sources<'_>
         "guest_kernel",
         || json!({"release": kernel.release, "path": kernel.image, "size": size, "came": kernel.came.words()}),
     );
-    let modules = modules::needed(&kernel, &REQUIRED, &OPTIONAL)?;
+    let modules = modules::needed(&kernel, modules::DRIVERS, &OPTIONAL)?;
     let initramfs = initramfs::make(cache, &modules, Path::new("/proc/self/exe"))?;
     let came = if initramfs.made { "made" } else { "kept" };
     trace::work("initramfs", || json!({"path": initramfs.path, "size": initramfs.size_bytes, "came": came}));
@@ -57,8 +55,8 @@ pub fn make_disk(
     image: &ImageRecord,
     container: &mut Container,
 ) -> Result<PathBuf, Error> {
-    let dirs = image.lower_dirs(store).into_iter().rev();
-    let layers: Vec<_> = image.layers.iter().map(|layer| layer.diff_id.clone()).zip(dirs).collect();
+    let diff_ids = image.layers.iter().map(|layer| layer.diff_id.clone());
+    let layers: Vec<_> = diff_ids.map(|diff_id| (diff_id.clone(), store.layer_path(&diff_id))).collect();
     let mount_point = container.dir.join("rootfs");
     let disk = disk::make(cache, &layers, &mount_point, &mut |path| -> Result<(), Error> {
         Ok(container.will_make(&Made::Mount(path.to_owned()))?)
