@@ -18,8 +18,8 @@ pub struct Limits {
     pub whole: Duration,
 }
 
-/// Emulated, a kernel says its first word a third of a second after QEMU was started, and comes to its end within two; by KVM
-/// it should be faster still. What takes so much longer hangs, or is no faster than emulation.
+/// Emulated, and on two busy processors, a kernel says its first word within some 1.1 s and comes to its end within 3.5; by
+/// KVM it should be faster. What takes so much longer hangs, or is no faster than emulation.
 pub const LIMITS: Limits = Limits { first_word: Duration::from_secs(3), whole: Duration::from_secs(10) };
 /// How much is read of a guest that never stops talking.
 const CONSOLE_BYTES: usize = 1 << 20;
