@@ -6,8 +6,8 @@ use super::error::{Error, refused};
 use super::machine::command::Forward;
 use super::machine::{Answer, Outcome, Reached, Session, start};
 use super::options::MachineOptions;
-use super::shares::{self, Serving};
 use super::prepare::{find_kernel, forwards, make_disk, order};
+use super::shares::{self, Serving};
 use crate::engine::container::{Container, Record, new_id};
 use crate::engine::{self, Home, Sources, Telling, command, go_on, heeding, image_config, obtain};
 use crate::image::reference::Reference;
@@ -88,7 +88,15 @@ fn put_together<'a>(
     let started = trace::stage(Stage::Machine, || {
         let shared = shares::serve(planned, container)?;
         let forwards = options.network.then(|| forwards(options)).transpose()?;
-        let parts = start::Wanted { cache: &cache, qemu: &qemu, options, boot: &boot, disk, shared: &shared, forwards: forwards.clone() };
+        let parts = start::Wanted {
+            cache: &cache,
+            qemu: &qemu,
+            options,
+            boot: &boot,
+            disk,
+            shared: &shared,
+            forwards: forwards.clone(),
+        };
         let session = start::start(parts, &order, sources.announce, signals)?;
         Ok::<_, Error>((session, shared, forwards.unwrap_or_default()))
     });
