@@ -1,6 +1,6 @@
 //! The story: a block a stage that a student can read in ten seconds.
 
-use super::layout::{call, changed, columns, dim, labelled, rule, sentences, shortened};
+use super::layout::{call, changed, columns, cut, dim, labelled, rule, sentences, shortened};
 use super::value::{named_arguments, span, spelt};
 use super::work::rows;
 use super::{Block, Style};
@@ -173,15 +173,6 @@ fn chosen(all: &[Told<'_>], stage: &str, failed: bool) -> Vec<usize> {
     }
     chosen.sort_unstable();
     chosen
-}
-
-/// A long value is cut: the other views have it whole.
-fn cut(text: &str, longest: usize) -> String {
-    if text.chars().count() <= longest {
-        text.to_owned()
-    } else {
-        text.chars().take(longest - 1).chain(['…']).collect()
-    }
 }
 
 fn plural(count: usize, word: &str) -> String {
