@@ -30,3 +30,4 @@ mod terminal;
 mod tidy;
 mod truth;
 mod vm_hello;
+mod vm_disk;
