@@ -1,5 +1,6 @@
 //! The command line: one file a command. Only here is anything printed.
 
+mod compare;
 mod doctor;
 mod explain;
 mod image;
@@ -59,6 +60,8 @@ enum Command {
     /// Virtual machines: the other side
     #[command(subcommand)]
     Vm(vm::Command),
+    /// Run an image both ways, as a container and in a virtual machine, and measure both
+    Compare(Box<compare::Args>),
     /// Examine this host: what is here, what is missing, what rlab can do with it
     Doctor(doctor::Args),
 }
@@ -103,6 +106,7 @@ pub fn main(argv: Vec<OsString>) -> ExitCode {
         Command::Rm(args) => rm::run(&args, &mut context),
         Command::Trace(args) => trace::run(&args, &mut context),
         Command::Vm(command) => vm::run(command, &mut context),
+        Command::Compare(args) => compare::run(&args, &mut context),
         Command::Doctor(args) => doctor::run(&args, &mut context),
     };
     match result {
@@ -129,6 +133,9 @@ pub enum Failure {
     /// The platform of `--platform`.
     #[error("{0}")]
     Platform(#[from] crate::image::platform::Error),
+    /// The comparison's.
+    #[error("{0}")]
+    Compare(#[from] crate::vm::compare::Error),
     /// A flag's value.
     #[error("{flag}: {reason}")]
     Flag {
@@ -172,6 +179,7 @@ impl Failure {
             Failure::Image(error) => error.hint(),
             Failure::Config(error) => error.hint(),
             Failure::Registry(error) => error.hint(),
+            Failure::Compare(error) => error.hint(),
             Failure::Flag { .. } => Some("rlab run --help".to_owned()),
             Failure::Platform(_) | Failure::File { .. } => None,
         }
