@@ -33,7 +33,7 @@ pub struct Args {
     #[arg(short = 'n', long, default_value = "5", value_parser = clap::value_parser!(u16).range(1..=1000))]
     runs: u16,
     /// Memory that both sides are given: 256m, 1g
-    #[arg(short, long, value_name = "BYTES", default_value = "256m")]
+    #[arg(short, long, value_name = "BYTES", default_value = "512m")]
     memory: String,
     /// At most so many idle instances at once: 1, 2, 4 and 8 are tried
     #[arg(long, value_name = "NUMBER", default_value = "8")]

@@ -121,11 +121,6 @@ impl Running {
         if self.ended.is_none() { Ok(sys::kill(self.pid(), sys::SIGTERM)?) } else { Ok(()) }
     }
 
-    /// What it has said so far.
-    pub fn said(&self) -> &str {
-        &self.said
-    }
-
     /// Whether it has ended; its streams are read on, so that it cannot stop at a full pipe.
     pub fn has_ended(&mut self) -> Result<bool, Error> {
         self.pump(Duration::ZERO)?;
@@ -250,7 +245,7 @@ mod tests {
     fn the_first_byte_counts_and_the_end_of_who_says_nothing() {
         let mut running = shell("printf x; sleep 60");
         let first = running.first_byte(SOON).unwrap();
-        assert!(first <= running.age() && running.said() == "x");
+        assert!(first <= running.age() && running.said == "x");
         assert!(shell("exit 0").first_byte(SOON).is_ok());
         let failed = shell("echo why >&2; exit 3").first_byte(SOON).unwrap_err().to_string();
         assert_eq!(failed, "`sh` ended with exit status: 3: why");

@@ -29,12 +29,18 @@ fn cpu_field<'a>(cpuinfo: &'a str, name: &str) -> Option<&'a str> {
 pub fn look(facts: &mut SideFacts, snapshot: Snapshot) {
     if let Some(command_line) = snapshot.qemu_command_line() {
         facts.accelerator = accelerator(&command_line);
+        facts.cpus = after(&command_line, "-smp").map(|given| given.split(',').next().unwrap_or(given).to_owned());
         facts.files = disk::files_of(&command_line);
         if facts.qemu.is_none() {
             facts.qemu = command_line.first().and_then(|program| version(program));
         }
     }
     facts.processes = snapshot;
+}
+
+/// The word after a flag.
+fn after<'a>(command_line: &'a [String], flag: &str) -> Option<&'a str> {
+    command_line.windows(2).find(|pair| pair[0] == flag).map(|pair| pair[1].as_str())
 }
 
 /// `tcg` of `-accel tcg,thread=multi` or of `-machine q35,accel=tcg`; the last one that is asked for counts.
@@ -77,6 +83,14 @@ pub fn cautions(report: &Report) -> Vec<String> {
             "Two kernels answer: {} outside and in the container, {inside} in the machine. A difference of a system call may \
              be theirs.",
             report.host.kernel
+        ));
+    }
+    if let Some(cpus) = machine.cpus.as_deref().filter(|cpus| *cpus != report.host.cpus.to_string()) {
+        said.push(format!(
+            "The machine has {cpus} virtual processor{}, the container may use all {} of the host: what has two threads, such \
+             as the TCP requests, is not on equal terms.",
+            if cpus == "1" { "" } else { "s" },
+            report.host.cpus
         ));
     }
     said.push(

@@ -25,4 +25,4 @@ pub mod statistics;
 pub use error::Error;
 pub use line::Line;
 pub use plan::{Options, measure};
-pub use side::{Launcher, Side};
+pub use side::Side;

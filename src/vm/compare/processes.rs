@@ -109,7 +109,8 @@ fn family(first: i32, parents: &[(i32, i32)]) -> Vec<i32> {
     let mut found = vec![first];
     let mut at = 0;
     while at < found.len() {
-        found.extend(parents.iter().filter(|(_, parent)| *parent == found[at]).map(|(pid, _)| *pid));
+        let above = found[at];
+        found.extend(parents.iter().filter(|(_, parent)| *parent == above).map(|(pid, _)| *pid));
         at += 1;
     }
     found

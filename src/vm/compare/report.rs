@@ -94,6 +94,8 @@ pub struct SideFacts {
     pub kernel: Option<String>,
     /// QEMU's accelerator, from its own command line.
     pub accelerator: Option<String>,
+    /// The machine's processors, from the same.
+    pub cpus: Option<String>,
     /// QEMU's version.
     pub qemu: Option<String>,
     /// The processes that the host sees while it runs.

@@ -13,7 +13,7 @@ use super::{Error, Side, facts};
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// How long a side is left alone before its memory is read.
 const REST: Duration = Duration::from_millis(500);
@@ -163,6 +163,7 @@ fn heard(mut stream: &TcpStream) -> Heard {
 mod tests {
     use super::*;
     use std::process::Command;
+    use std::time::Instant;
 
     fn sleeping() -> Running {
         let mut command = Command::new("sleep");

@@ -5,7 +5,7 @@
 //! next one, and tells nobody. A balloon is how it can tell: a driver inside takes free pages away from its own kernel and
 //! hands their numbers out, and QEMU gives them back with madvise(2).
 
-use super::{Row, Seen, Show, Shown, empty};
+use super::{Seen, Show, Shown, empty};
 use crate::vm::compare::child::Running;
 use crate::vm::compare::plan::{LAB, LIMIT};
 use crate::vm::compare::processes::{Role, Snapshot};
@@ -13,16 +13,15 @@ use crate::vm::compare::side::Launcher;
 use crate::vm::compare::{Error, Side};
 use std::time::Duration;
 
-/// What is eaten, in a side that was given more.
-const MEAL: &str = "120m";
-const SCRIPT: &str = "echo ready; sleep 3; eat 120m -s 4; echo done; sleep 60";
+/// Nothing for a while, a meal, nothing again; the shell lives on when `eat` has ended.
+const SCRIPT: &str = "echo ready; sleep 3; eat 200m -s 4; echo done; sleep 60";
 /// Until memory is at rest.
 const REST: Duration = Duration::from_millis(1500);
 
 pub fn question() -> Shown {
     let rows = [
         ("PSS before, without rlab's own", String::new()),
-        ("while a program inside holds 120 MiB", String::new()),
+        ("while a program inside holds 200 MiB", String::new()),
         ("after it has freed them and ended", String::new()),
         ("given back to the host", String::new()),
         ("a balloon device", String::new()),
@@ -71,11 +70,12 @@ fn mib(bytes: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::vm::compare::show::Row;
 
     #[test]
     fn the_meal_is_what_is_told() {
-        assert!(SCRIPT.contains(&format!("eat {MEAL} ")));
-        assert!(question().rows.iter().any(|row: &Row| row.what.contains("120 MiB")));
-        assert_eq!((mib(120 << 20), mib((1 << 20) - 1)), ("120 MiB".to_owned(), "1 MiB".to_owned()));
+        assert!(SCRIPT.contains("eat 200m "));
+        assert!(question().rows.iter().any(|row: &Row| row.what.contains("200 MiB")));
+        assert_eq!((mib(200 << 20), mib((1 << 20) - 1)), ("200 MiB".to_owned(), "1 MiB".to_owned()));
     }
 }
