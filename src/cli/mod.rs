@@ -88,6 +88,10 @@ pub fn main(argv: Vec<OsString>) -> ExitCode {
         let args: Vec<String> = argv.iter().skip(2).map(|arg| arg.to_string_lossy().into_owned()).collect();
         return network::proxy_main(&args).into();
     }
+    if argv.get(1).is_some_and(|first| first == crate::vm::guest::COMMAND) && std::process::id() == 1 {
+        let args: Vec<String> = argv.iter().skip(2).map(|arg| arg.to_string_lossy().into_owned()).collect();
+        crate::vm::guest::main(&args);
+    }
     let cli = match Cli::try_parse_from(argv) {
         Ok(cli) => cli,
         Err(error) => return ui::usage(&error),
@@ -121,6 +125,9 @@ pub enum Failure {
     /// The engine's.
     #[error("{0}")]
     Engine(#[from] engine::Error),
+    /// A machine's.
+    #[error("{0}")]
+    Machine(#[from] crate::vm::Error),
     /// An image's name.
     #[error("{0}")]
     Image(#[from] crate::image::Error),
@@ -159,6 +166,7 @@ impl Failure {
     pub fn exit_code(&self) -> u8 {
         match self {
             Failure::Engine(error) => error.exit_code(),
+            Failure::Machine(error) => error.exit_code(),
             _ => 125,
         }
     }
@@ -167,6 +175,7 @@ impl Failure {
     pub fn cause(&self, home: &engine::Home) -> Option<crate::sys::cause::Cause> {
         match self {
             Failure::Engine(error) => error.cause(&home.root),
+            Failure::Machine(error) => error.cause(&home.root),
             Failure::File { path, error } => crate::sys::cause::of_file(path, error),
             _ => None,
         }
@@ -176,6 +185,7 @@ impl Failure {
     pub fn hint(&self) -> Option<String> {
         match self {
             Failure::Engine(error) => error.hint(),
+            Failure::Machine(error) => error.hint(),
             Failure::Image(error) => error.hint(),
             Failure::Config(error) => error.hint(),
             Failure::Registry(error) => error.hint(),

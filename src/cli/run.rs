@@ -14,7 +14,7 @@ use crate::trace::{Replay, View};
 use clap::{ArgAction, Args as ClapArgs, ValueEnum};
 use std::cell::RefCell;
 use std::fs::File;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 #[derive(ClapArgs)]
 #[command(disable_help_flag = true)]
@@ -174,7 +174,7 @@ pub struct Args {
 }
 
 #[derive(Clone, Copy, ValueEnum)]
-enum Pull {
+pub enum Pull {
     Missing,
     Always,
     Never,
@@ -217,7 +217,8 @@ pub fn run(args: Args, context: &mut Context) -> Result<u8, Failure> {
         return Err(Failure::Flag { flag: "-it", reason });
     }
     let (config, client, platform) = settings::load(&args.registry, context)?;
-    let telling = telling(&args, context)?;
+    let told = Told { explain: args.explain, trace_out: args.trace_out.as_deref(), stable: args.stable };
+    let telling = telling(&told, &heading(&args), context)?;
     let explains = args.explain.is_some();
     let home = context.home.clone();
     let options = options(args)?;
@@ -238,21 +239,31 @@ pub fn run(args: Args, context: &mut Context) -> Result<u8, Failure> {
     Ok(engine::run(&home, &options, &sources, telling)?)
 }
 
+/// How the user wants to be told.
+pub struct Told<'a> {
+    /// `--explain`
+    pub explain: Option<ViewName>,
+    /// `--trace-out`
+    pub trace_out: Option<&'a Path>,
+    /// `--stable`
+    pub stable: bool,
+}
+
 /// The views that were asked for. Without one nothing is told, and nothing is built for it.
-fn telling(args: &Args, context: &mut Context) -> Result<Telling, Failure> {
-    if args.explain.is_none() && args.trace_out.is_none() {
+pub fn telling(told: &Told<'_>, heading: &str, context: &mut Context) -> Result<Telling, Failure> {
+    if told.explain.is_none() && told.trace_out.is_none() {
         return Ok(Telling::default());
     }
-    let style = context.ui.story_style(args.stable);
-    let mut replay = Replay::new(args.stable);
-    if let Some(view) = args.explain {
+    let style = context.ui.story_style(told.stable);
+    let mut replay = Replay::new(told.stable);
+    if let Some(view) = told.explain {
         if view == ViewName::Story {
-            context.ui.status(&heading(args));
+            context.ui.status(heading);
         }
         replay = replay.view(view.into(), style, Ui::story_output());
     }
-    if let Some(path) = &args.trace_out {
-        let file = File::create(path).map_err(|error| Failure::File { path: path.clone(), error })?;
+    if let Some(path) = told.trace_out {
+        let file = File::create(path).map_err(|error| Failure::File { path: path.to_owned(), error })?;
         replay = replay.view(View::Json, style, Box::new(file));
     }
     Ok(Telling { replay: Some(replay) })
@@ -271,19 +282,20 @@ fn heading(args: &Args) -> String {
 }
 
 /// `--env-file` first, then `-e`: what is given later wins.
-fn env(args: &Args) -> Result<Vec<String>, Failure> {
+pub fn env(files: &[PathBuf], given: &[String]) -> Result<Vec<String>, Failure> {
     let mut env: Vec<String> = Vec::new();
-    for path in &args.env_file {
+    for path in files {
         let text = std::fs::read_to_string(path).map_err(|error| Failure::File { path: path.clone(), error })?;
         env.extend(values::env_file(&text));
     }
-    env.extend(args.env.iter().map(|entry| values::env(entry)));
+    env.extend(given.iter().map(|entry| values::env(entry)));
     Ok(env)
 }
 
-fn ports(args: &Args) -> Result<Vec<network::PublishedPort>, Failure> {
+/// `-p`, each of which may be several ports.
+pub fn ports(given: &[String]) -> Result<Vec<network::PublishedPort>, Failure> {
     let mut ports = Vec::new();
-    for text in &args.publish {
+    for text in given {
         let read = network::parse_published(text);
         ports.extend(read.map_err(|error| Failure::Flag { flag: "--publish", reason: error.to_string() })?);
     }
@@ -303,7 +315,7 @@ fn security(args: &Args) -> (Seccomp, bool) {
 }
 
 fn options(args: Args) -> Result<RunOptions, Failure> {
-    let (env, ports, (seccomp, no_new_privileges)) = (env(&args)?, ports(&args)?, security(&args));
+    let (env, ports, (seccomp, no_new_privileges)) = (env(&args.env_file, &args.env)?, ports(&args.publish)?, security(&args));
     let is = |value: &Option<String>, wanted: &str| value.as_deref() == Some(wanted);
     Ok(RunOptions {
         image: args.image,

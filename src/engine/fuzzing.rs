@@ -15,7 +15,7 @@ const GROUP: &str = "root:x:0:\nwww:x:33:web,other\nadm:x:4:web\n";
 /// What `rlab run IMAGE` would write to config.json.
 pub fn config_json(config: &ExecConfig) -> Result<Vec<u8>, Error> {
     let options = options();
-    let args = command(&options, config)?;
+    let args = command(&options.image, options.entrypoint.as_deref(), &options.command, config)?;
     let user = user::find(&config.user, PASSWD, GROUP)?;
     let order = Order {
         id: "0123456789ab",

@@ -8,7 +8,7 @@ mod error;
 pub mod fuzzing;
 mod home;
 mod idmap;
-mod image_config;
+pub mod image_config;
 mod images;
 mod journal;
 mod look;
@@ -22,8 +22,11 @@ mod user;
 pub use error::Error;
 pub use home::Home;
 pub use images::{Sources, obtain};
-pub use run::{Telling, run, trace_path};
+pub use journal::Made;
+pub use run::{Telling, command, go_on, heeding, listed, listen, run, trace_path};
+pub use spec::{env, workdir};
 pub use sweep::{in_use, sweep};
+pub use user::resolve as resolve_user;
 
 /// How this host's control groups are laid out: v1, v2 or hybrid.
 pub fn cgroup_layout() -> Option<&'static str> {

@@ -68,10 +68,10 @@ fn live(
 ) -> Result<Ended, Error> {
     let image = heeding(signals, container, || obtain(store, reference, sources))?;
     let config = store.config(&image)?.config;
-    image_config::check(&config, options)?;
+    image_config::check(&config, options.workdir.as_deref())?;
     let rootfs =
         trace::stage(Stage::Snapshot, || snapshot::create(home, container, store, &image, options.private_user))?;
-    let args = command(options, &config)?;
+    let args = command(&options.image, options.entrypoint.as_deref(), &options.command, &config)?;
     keep_record(container, &image, &args, options.remove)?;
     go_on(signals)?;
     let hostname = hostname(options, container);
@@ -107,7 +107,7 @@ fn live(
 
 /// Runs `body`, which may take minutes and has threads in the middle of something (a download, a name look-up), and ends
 /// rlab at once when it is asked to: what was made for the container goes, what was fetched is resumed the next time.
-fn heeding<T>(
+pub fn heeding<T>(
     signals: &mut Signals,
     container: &Container,
     body: impl FnOnce() -> Result<T, Error>,
@@ -136,7 +136,7 @@ fn heeding<T>(
 }
 
 /// A request to end that came while no program was there to pass it to.
-fn go_on(signals: &mut Signals) -> Result<(), Error> {
+pub fn go_on(signals: &mut Signals) -> Result<(), Error> {
     match signals.asked_to_end() {
         Some(signal) => Err(Error::Interrupted(sys::signal_name(signal))),
         None => Ok(()),
@@ -169,7 +169,7 @@ fn keep_record(container: &mut Container, image: &ImageRecord, args: &[String], 
 }
 
 /// Opens the trace: append-only and close-on-exec, before any other process exists.
-fn listen(home: &Home, container: &Container, replay: Replay) -> Result<(), Error> {
+pub fn listen(home: &Home, container: &Container, replay: Replay) -> Result<(), Error> {
     let path = trace_path(&container.dir);
     let trace_file = OpenOptions::new().create(true).append(true).open(&path).map_err(file(&path))?;
     let follower = Follower::open(&path, replay).map_err(file(&path))?;
@@ -185,19 +185,24 @@ pub fn trace_path(dir: &Path) -> PathBuf {
 }
 
 /// `--entrypoint` and the command replace the image's as Docker does: a new entrypoint drops the image's command, too.
-pub(super) fn command(options: &RunOptions, config: &ExecConfig) -> Result<Vec<String>, Error> {
-    let (entrypoint, replaced) = match &options.entrypoint {
-        Some(program) if program.is_empty() => (Vec::new(), true),
-        Some(program) => (vec![program.clone()], true),
+pub fn command(
+    image: &str,
+    entrypoint: Option<&str>,
+    command: &[String],
+    config: &ExecConfig,
+) -> Result<Vec<String>, Error> {
+    let (entrypoint, replaced) = match entrypoint {
+        Some("") => (Vec::new(), true),
+        Some(program) => (vec![program.to_owned()], true),
         None => (config.entrypoint.clone(), false),
     };
-    let rest = match (options.command.is_empty(), replaced) {
-        (false, _) => options.command.clone(),
+    let rest = match (command.is_empty(), replaced) {
+        (false, _) => command.to_vec(),
         (true, false) => config.cmd.clone(),
         (true, true) => Vec::new(),
     };
     let args: Vec<String> = entrypoint.into_iter().chain(rest).collect();
-    if args.is_empty() { Err(Error::NoCommand(options.image.clone())) } else { Ok(args) }
+    if args.is_empty() { Err(Error::NoCommand(image.to_owned())) } else { Ok(args) }
 }
 
 fn hostname(options: &RunOptions, container: &Container) -> String {
@@ -334,7 +339,8 @@ fn keep(container: &mut Container, told: bool, exit_code: u8) -> Result<(), Erro
     linked.or_else(|_other_disk| std::fs::copy(&path, &kept).map(drop)).map_err(file(&kept))
 }
 
-fn listed(counts: &[(&'static str, usize)]) -> String {
+/// The things of an undo list in words: `2 mounts, 1 directory`.
+pub fn listed(counts: &[(&'static str, usize)]) -> String {
     let one = |(sort, count): &(&'static str, usize)| match (*sort, *count) {
         (sort, 1) => format!("1 {sort}"),
         ("directory", count) => format!("{count} directories"),

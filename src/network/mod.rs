@@ -24,10 +24,10 @@ mod survey;
 mod tests;
 
 pub use error::{Error, Result};
-pub use hosts::{ExtraHost, parse_extra_host};
+pub use hosts::{ExtraHost, hosts, parse_extra_host};
 pub use ports::{Protocol, PublishedPort, parse as parse_published};
-pub use proxy::{COMMAND as PROXY_COMMAND, proxy_main};
-pub use resolv::{Dns, Source as DnsSource};
+pub use proxy::{COMMAND as PROXY_COMMAND, free_port, proxy_main};
+pub use resolv::{Dns, Source as DnsSource, for_container as resolver_file};
 pub use resource::Resource;
 pub use survey::Survey;
 

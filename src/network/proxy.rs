@@ -16,7 +16,7 @@ use crate::{sys, trace};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::io::{BufRead, BufReader, Write};
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::os::fd::AsFd;
 use std::path::Path;
 
@@ -48,7 +48,7 @@ pub fn start(
 ) -> Result<Vec<u16>> {
     let args = arguments(ports, ip);
     let argv = ["rlab".to_owned()].into_iter().chain(args.iter().cloned()).collect();
-    let mut child = sys::spawn(&sys::Program { path: program, args: argv, env: Vec::new(), stays: true })?;
+    let mut child = sys::spawn(&sys::Program { path: program, args: argv, env: Vec::new(), stays: true, dies_with_us: false, keeps: &[] })?;
     let bound = match report(&child) {
         Some(Report::Bound(bound)) => bound,
         refused => {
@@ -63,6 +63,30 @@ pub fn start(
     child.stdin.write_all(b"\n").map_err(|_gone| Error::ProxyEnded)?;
     trace::work("port_proxy", || json!({ "pid": pid, "command": format!("rlab {}", args.join(" ")) }));
     Ok(bound)
+}
+
+/// A port of the host's that is free now for a published one, of those the user left to choose from. For who listens
+/// himself, as QEMU does.
+pub fn free_port(wanted: &PublishedPort) -> Result<u16> {
+    let ip = wanted.host_ip.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
+    let (first, last) = wanted.host_ports.unwrap_or((0, 0));
+    let mut errno = sys::Errno::EADDRINUSE;
+    for port in first..=last {
+        match try_port(SocketAddr::new(ip, port), wanted.protocol) {
+            Ok(free) => return Ok(free),
+            Err(refused) => errno = refused,
+        }
+    }
+    Err(refusal(Some(Report::Refused { ip, port: first, protocol: wanted.protocol, errno: errno as i32 })))
+}
+
+/// Listens for a moment, and gives the port, which is the kernel's choice for 0.
+fn try_port(address: SocketAddr, protocol: Protocol) -> std::result::Result<u16, sys::Errno> {
+    let bound = match protocol {
+        Protocol::Tcp => sys::listen_tcp(address)?.local_addr(),
+        Protocol::Udp => sys::bind_udp(address)?.local_addr(),
+    };
+    bound.map(|address| address.port()).map_err(|_| sys::Errno::EADDRNOTAVAIL)
 }
 
 /// Ends the proxy, if the process of that number is still the one that was started.

@@ -2,17 +2,15 @@
 
 use super::error::{Failure, Look};
 use super::executable;
-use super::plan::Plan;
 use super::stage::{Outcome, Refusal};
 use crate::sys;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 /// A name with a slash is a path; one without is looked up in PATH, the container's.
-pub fn find(plan: &Plan) -> Outcome<PathBuf> {
-    let name = &plan.args[0];
+pub fn find(name: &str, env: &[String], cwd: &Path) -> Outcome<PathBuf> {
     if name.contains('/') {
-        let path = Path::new("/").join(&plan.cwd).join(name);
+        let path = Path::new("/").join(cwd).join(name);
         return match std::fs::metadata(&path) {
             Ok(found) => match runnable(&found) {
                 Ok(()) => Ok(path),
@@ -22,7 +20,7 @@ pub fn find(plan: &Plan) -> Outcome<PathBuf> {
             Err(error) => Err(not_executable(name, &error.to_string(), look("ls -l -d {}", &path))),
         };
     }
-    let paths = plan.env.iter().find_map(|entry| entry.strip_prefix("PATH=")).unwrap_or_default();
+    let paths = env.iter().find_map(|entry| entry.strip_prefix("PATH=")).unwrap_or_default();
     let mut denied = None;
     for path in std::env::split_paths(paths).map(|dir| dir.join(name)) {
         match std::fs::metadata(&path).map(|found| runnable(&found)) {

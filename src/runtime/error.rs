@@ -81,7 +81,7 @@ pub enum Error {
 }
 
 /// A failure inside init, as it travels over the socket to the parent.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Failure {
     /// See [`Error::Stage`].
     Call {

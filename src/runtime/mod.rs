@@ -14,6 +14,7 @@ pub mod fuzzing;
 mod init;
 mod over_proc;
 mod parent;
+pub mod plain;
 mod plan;
 mod reaper;
 pub mod seccomp;
@@ -25,5 +26,5 @@ mod way_back;
 
 pub use create::{CreateOptions, Created, EnterRoot, Stdio, create};
 pub use delete::delete;
-pub use error::Error;
+pub use error::{Error, Failure};
 pub use start::start;

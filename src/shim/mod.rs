@@ -10,7 +10,9 @@ mod supervise;
 pub use crate::runtime::EnterRoot;
 /// The seccomp profiles that the runtime below knows to compile.
 pub use crate::runtime::seccomp as profiles;
-pub use signals::Signals;
+/// What starts a program without a container, for process 1 of a virtual machine, and how it fails.
+pub use crate::runtime::{Error as RuntimeError, Failure, plain};
+pub use signals::{Signals, asks_to_end};
 
 use crate::runtime::{self, CreateOptions};
 use crate::sys::cause::{self, Cause};

@@ -141,7 +141,7 @@ pub fn exit_now(status: i32) -> ! {
 }
 
 /// How a process ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum Ended {
     /// It called exit with this status.
     Exited(i32),
@@ -311,6 +311,12 @@ pub fn thread_count() -> usize {
 pub fn message_pair() -> nix::Result<(OwnedFd, OwnedFd)> {
     use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
     socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC)
+}
+
+/// socketpair(2): a pair of connected sockets for a stream of bytes, close-on-exec.
+pub fn stream_pair() -> nix::Result<(OwnedFd, OwnedFd)> {
+    use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
+    socketpair(AddressFamily::Unix, SockType::Stream, None, SockFlag::SOCK_CLOEXEC)
 }
 
 /// Sends one message, with a descriptor if given.

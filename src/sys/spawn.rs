@@ -11,7 +11,7 @@ use nix::fcntl::{OFlag, open};
 use nix::sys::stat::Mode;
 use std::ffi::{CString, c_char};
 use std::fs::File;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -24,8 +24,12 @@ pub struct Program<'a> {
     /// Its whole environment.
     pub env: Vec<String>,
     /// Whether it goes on for as long as the container: in a process group of its own, so that Ctrl-C is not for it, in `/`,
-    /// so that it holds no disk, and without a standard error.
+    /// so that it holds no disk, and without a standard error, which nobody may be left to read.
     pub stays: bool,
+    /// Whether the kernel kills it when this process ends, however that happens. Then its standard error has a reader.
+    pub dies_with_us: bool,
+    /// Descriptors of ours that it gets under their own numbers.
+    pub keeps: &'a [BorrowedFd<'a>],
 }
 
 /// A program that was started.
@@ -65,7 +69,7 @@ pub fn spawn(program: &Program<'_>) -> Result<Child> {
     let (input, stdin) = pipe().map_err(refused)?;
     let (stdout, output) = pipe().map_err(refused)?;
     let (failed, fail) = pipe().map_err(refused)?;
-    let (stderr, errors) = if program.stays {
+    let (stderr, errors) = if program.stays && !program.dies_with_us {
         (None, open("/dev/null", OFlag::O_WRONLY | OFlag::O_CLOEXEC, Mode::empty()).map_err(refused)?)
     } else {
         let (stderr, errors) = pipe().map_err(refused)?;
@@ -75,7 +79,8 @@ pub fn spawn(program: &Program<'_>) -> Result<Child> {
     let told = calls(program);
     let wanted = told.iter().find_map(|(step, call)| Some((*step, inject::wanted(&call.name)?)));
     let begun = Instant::now();
-    let Some(pid) = fork()? else { image.run([&input, &output, &errors], &fail, program.stays, wanted) };
+    let ours = super::getpid();
+    let Some(pid) = fork()? else { image.run([&input, &output, &errors], &fail, program, ours, wanted) };
     drop((input, output, errors, fail));
     // Nothing comes when execve(2) has closed the other end; else how far it came, and the number of the error.
     let mut message = [0; 5];
@@ -95,6 +100,7 @@ pub fn spawn(program: &Program<'_>) -> Result<Child> {
 /// What a child does before it is another program, in this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd)]
 enum Step {
+    Death,
     Group,
     Folder,
     Streams,
@@ -108,6 +114,9 @@ fn calls(program: &Program<'_>) -> Vec<(Step, Call)> {
     if program.stays {
         calls.insert(0, (Step::Folder, Call::new("chdir").arg("path", "/")));
         calls.insert(0, (Step::Group, Call::new("setpgid").arg("pid", 0).arg("pgid", 0)));
+    }
+    if program.dies_with_us {
+        calls.insert(0, (Step::Death, Call::new("prctl").arg("op", "PR_SET_PDEATHSIG").arg("arg", "SIGKILL")));
     }
     calls
 }
@@ -156,9 +165,16 @@ impl Image {
     }
 
     /// In the child. It becomes the program, or says why not and ends. At the step that is wanted to fail, it does.
-    fn run(&self, streams: [&OwnedFd; 3], fail: &OwnedFd, stays: bool, wanted: Option<(Step, i32)>) -> ! {
+    fn run(
+        &self,
+        streams: [&OwnedFd; 3],
+        fail: &OwnedFd,
+        program: &Program<'_>,
+        parent: i32,
+        wanted: Option<(Step, i32)>,
+    ) -> ! {
         let mut step = Step::Group;
-        let Err(errno) = self.try_to_run(streams, stays, &mut |next| {
+        let Err(errno) = self.try_to_run(streams, program, parent, &mut |next| {
             step = next;
             match wanted {
                 Some((at, errno)) if at == next => Err(Errno::from_raw(errno)),
@@ -174,10 +190,21 @@ impl Image {
     fn try_to_run(
         &self,
         streams: [&OwnedFd; 3],
-        stays: bool,
+        program: &Program<'_>,
+        parent: i32,
         begin: &mut dyn FnMut(Step) -> nix::Result<()>,
     ) -> nix::Result<std::convert::Infallible> {
-        if stays {
+        if program.dies_with_us {
+            begin(Step::Death)?;
+            // SAFETY: plain numbers.
+            Errno::result(unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) })?;
+            // A parent that died before this call is not noticed by it.
+            // SAFETY: takes and gives plain numbers.
+            if unsafe { libc::getppid() } != parent {
+                return Err(Errno::ESRCH);
+            }
+        }
+        if program.stays {
             begin(Step::Group)?;
             // SAFETY: plain numbers.
             Errno::result(unsafe { libc::setpgid(0, 0) })?;
@@ -189,6 +216,10 @@ impl Image {
         for (number, stream) in (0..).zip(streams) {
             // SAFETY: nothing in this copy of the process owns the standard descriptors.
             Errno::result(unsafe { libc::dup3(stream.as_raw_fd(), number, 0) })?;
+        }
+        for kept in program.keeps {
+            // SAFETY: an open descriptor and plain numbers; this copy of it alone loses its close-on-exec.
+            Errno::result(unsafe { libc::fcntl(kept.as_raw_fd(), libc::F_SETFD, 0) })?;
         }
         reset_signals()?;
         begin(Step::Program)?;
@@ -243,7 +274,7 @@ mod tests {
 
     fn program<'a>(path: &'a str, args: &[&str]) -> Program<'a> {
         let args = args.iter().map(|arg| (*arg).to_owned()).collect();
-        Program { path: Path::new(path), args, env: vec!["A=b".to_owned()], stays: false }
+        Program { path: Path::new(path), args, env: vec!["A=b".to_owned()], stays: false, dies_with_us: false, keeps: &[] }
     }
 
     #[test]
@@ -259,6 +290,20 @@ mod tests {
     fn a_program_that_cannot_be_run_is_an_error() {
         let error = spawn(&program("/nonexistent", &["x"])).err().unwrap();
         assert_eq!((error.call.name.as_ref(), error.errno), ("execve", Errno::ENOENT as i32));
+    }
+
+    #[test]
+    fn a_program_gets_the_descriptors_that_were_meant_for_it() {
+        let (ours, theirs) = super::super::stream_pair().unwrap();
+        let number = theirs.as_raw_fd();
+        let script = format!("echo over >&{number}");
+        let keeps = [theirs.as_fd()];
+        let child = spawn(&Program { keeps: &keeps, ..program("/bin/sh", &["sh", "-c", &script]) }).unwrap();
+        assert_eq!(child.finish(b"").unwrap().ended, Ended::Exited(0));
+        let mut said = [0; 16];
+        assert_eq!(read(&ours, &mut said), Ok(5));
+        let child = spawn(&program("/bin/sh", &["sh", "-c", &format!("echo over >&{number}")])).unwrap();
+        assert_ne!(child.finish(b"").unwrap().ended, Ended::Exited(0), "what was not meant for it stays with us");
     }
 
     #[test]

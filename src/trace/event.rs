@@ -39,7 +39,7 @@ pub struct Event {
     pub t_ns: u64,
     /// Who wrote it.
     pub actor: Actor,
-    /// The writer's process number as the host sees it.
+    /// The writer's process number as the host sees it; a guest's is its own kernel's.
     pub pid: i32,
     /// The stage it belongs to, by id.
     pub stage: Cow<'static, str>,

@@ -14,12 +14,13 @@ mod stage;
 mod texts;
 mod view;
 
-pub use event::{Actor, Call};
+pub use event::{Actor, Call, Event};
 pub use follow::{Follower, Replay};
 pub use probe::{Probe, observe};
 pub use schema::json_schema;
 pub use signature::{is_told, man_page};
 pub use sink::{
+    elapsed, take_in,
     acting, become_actor, call, call_of, change, current_stage, descriptor, enabled, finish, injected, leave, note,
     open, own_number, pump, resume, silence, skip, stage, witnessed, work,
 };

@@ -19,7 +19,7 @@ pub fn json_schema() -> Value {
             "seq": {"type": "integer", "minimum": 1, "description": "counts the events of one run over all its processes"},
             "t_ns": {"type": "integer", "minimum": 0, "description": "monotonic nanoseconds since the trace was opened"},
             "actor": {"enum": ["engine", "parent", "init", "shim", "vm", "guest"], "description": "which part of rlab wrote it"},
-            "pid": {"type": "integer", "description": "the writer's process number as the host sees it"},
+            "pid": {"type": "integer", "description": "the writer's process number as the host sees it; a guest's is its own kernel's"},
             "stage": {"enum": stages},
             "kind": {"enum": ["enter", "leave", "call", "work", "change", "skip", "note"]}
         },

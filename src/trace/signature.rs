@@ -48,6 +48,12 @@ pub enum Type {
     Time,
     /// A structure or list, told piece by piece.
     Struct,
+    /// A number that means the same in every run, told in hexadecimal: an address of a guest, a register.
+    Hex,
+    /// An address of this process's memory, told in hexadecimal.
+    Address,
+    /// Words of someone else's with numbers of this run among them, such as a line of a kernel's log.
+    Words,
 }
 
 /// A call's signature.
@@ -67,7 +73,7 @@ const fn sig(name: &'static str, man: &'static str, ret: Type, args: &'static [(
     Signature { name, man, ret, args }
 }
 
-use Type::{Count, Fd, Flags, Int, Limit, Mode, Options, Path, Pid, Struct, Text};
+use Type::{Address, Count, Fd, Flags, Hex, Int, Limit, Mode, Options, Path, Pid, Struct, Text, Words};
 
 /// Every call that the trace can tell of.
 pub static SIGNATURES: &[Signature] = &[
@@ -77,17 +83,25 @@ pub static SIGNATURES: &[Signature] = &[
     sig("chroot", "chroot(2)", Int, &[("path", Path)]),
     sig("clone3", "clone(2)", Pid, &[("flags", Flags), ("exit_signal", Flags)]),
     sig("clone", "clone(2)", Pid, &[("flags", Flags)]),
+    sig("close", "close(2)", Int, &[("fd", Fd)]),
     sig("close_range", "close_range(2)", Int, &[("first", Int), ("last", Flags), ("flags", Flags)]),
     sig("dup3", "dup(2)", Fd, &[("oldfd", Fd), ("newfd", Int), ("flags", Flags)]),
     sig("execve", "execve(2)", Int, &[("pathname", Path), ("argv", Struct), ("envc", Int)]),
     sig("execveat", "execveat(2)", Int, &[("path", Path), ("flags", Flags)]),
     sig("fchdir", "chdir(2)", Int, &[("fd", Fd)]),
     sig("fchown", "chown(2)", Int, &[("fd", Fd), ("owner", Int), ("group", Int)]),
+    sig("finit_module", "init_module(2)", Int, &[("fd", Path), ("param_values", Text), ("flags", Flags)]),
     sig("ioctl", "ioctl(2)", Int, &[("fd", Fd), ("op", Flags), ("arg", Struct)]),
     sig("kill", "kill(2)", Int, &[("pid", Pid), ("sig", Flags)]),
     sig("mkdir", "mkdir(2)", Int, &[("pathname", Path), ("mode", Mode)]),
     sig("mkdirat", "mkdir(2)", Int, &[("dirfd", Fd), ("pathname", Path), ("mode", Mode)]),
     sig("mknodat", "mknod(2)", Int, &[("dirfd", Fd), ("pathname", Path), ("mode", Flags), ("dev", Text)]),
+    sig(
+        "mmap",
+        "mmap(2)",
+        Address,
+        &[("addr", Address), ("length", Int), ("prot", Flags), ("flags", Flags), ("fd", Fd), ("offset", Int)],
+    ),
     sig(
         "mount",
         "mount(2)",
@@ -96,6 +110,7 @@ pub static SIGNATURES: &[Signature] = &[
     ),
     sig("mount_setattr", "mount_setattr(2)", Int, &[("dirfd", Fd), ("path", Path), ("flags", Flags), ("attr", Flags)]),
     sig("move_mount", "move_mount(2)", Int, &[("from_fd", Fd), ("to_path", Path), ("flags", Flags)]),
+    sig("munmap", "mmap(2)", Int, &[("addr", Address), ("length", Int)]),
     sig("open_tree", "open_tree(2)", Fd, &[("dirfd", Fd), ("path", Path), ("flags", Flags)]),
     sig("openat", "open(2)", Fd, &[("dirfd", Fd), ("pathname", Path), ("flags", Flags), ("mode", Mode)]),
     sig("openat2", "openat2(2)", Fd, &[("dirfd", Fd), ("pathname", Path), ("flags", Flags), ("resolve", Flags)]),
@@ -103,6 +118,7 @@ pub static SIGNATURES: &[Signature] = &[
     sig("pivot_root", "pivot_root(2)", Int, &[("new_root", Path), ("put_old", Path)]),
     sig("prctl", "prctl(2)", Int, &[("op", Flags), ("arg", Flags)]),
     sig("prlimit64", "getrlimit(2)", Int, &[("resource", Flags), ("soft", Text), ("hard", Text)]),
+    sig("reboot", "reboot(2)", Int, &[("op", Flags)]),
     sig("rmdir", "rmdir(2)", Int, &[("pathname", Path)]),
     sig("seccomp", "seccomp(2)", Int, &[("op", Flags), ("flags", Flags), ("instructions", Count)]),
     sig("sendto", "netlink(7)", Count, &[("protocol", Flags), ("message", Struct)]),
@@ -114,6 +130,7 @@ pub static SIGNATURES: &[Signature] = &[
     sig("setresgid", "setresuid(2)", Int, &[("rgid", Int), ("egid", Int), ("sgid", Int)]),
     sig("setresuid", "setresuid(2)", Int, &[("ruid", Int), ("euid", Int), ("suid", Int)]),
     sig("setsid", "setsid(2)", Pid, &[]),
+    sig("socketpair", "socketpair(2)", Int, &[("domain", Flags), ("type", Flags), ("protocol", Int)]),
     sig("symlinkat", "symlink(2)", Int, &[("target", Path), ("dirfd", Fd), ("linkpath", Path)]),
     sig("umask", "umask(2)", Mode, &[("mask", Mode)]),
     sig("umount2", "umount(2)", Int, &[("target", Path), ("flags", Flags)]),
@@ -175,6 +192,22 @@ static WORK: &[(&str, Type)] = &[
     ("attach_bpf_fd", Fd),
     ("argv", Struct),
     ("message", Struct),
+    // A machine's.
+    ("args", Options),
+    ("lines", Count),
+    ("from_ms", Type::Nanos),
+    ("took_ms", Type::Nanos),
+    ("after_ms", Type::Nanos),
+    ("told", Words),
+    // Those of KVM's structures, and of a processor, see kvm_regs and kvm_sregs in the kernel's documentation.
+    ("guest_phys_addr", Hex),
+    ("userspace_addr", Address),
+    ("base", Hex),
+    ("limit", Hex),
+    ("selector", Hex),
+    ("rip", Hex),
+    ("rsi", Hex),
+    ("rflags", Hex),
 ];
 
 /// The signature of a call.

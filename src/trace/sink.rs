@@ -159,6 +159,23 @@ pub fn note(name: &'static str, with: impl FnOnce() -> Value) {
     emit(|| Kind::Note { note: Cow::Borrowed(name), with: object(with()) });
 }
 
+/// Takes in an event that was written under another kernel: its number is the next of this run, and its time, which that
+/// kernel's clock told, lies `later` than there.
+pub fn take_in(mut event: Event, later: Duration) {
+    if !enabled() {
+        return;
+    }
+    let Some(sink) = SINK.get() else { return };
+    event.seq = sink.seq.fetch_add(1, Relaxed) + 1;
+    event.t_ns = event.t_ns.saturating_add(nanos(later));
+    append(sink, &event);
+}
+
+/// How long this trace has been open.
+pub fn elapsed() -> Duration {
+    SINK.get().map_or(Duration::ZERO, |sink| sink.start.elapsed())
+}
+
 /// Lets the follower render what has been written so far.
 pub fn pump() {
     if !enabled() || ACTOR.load(Relaxed) == Actor::Init as u8 {
@@ -199,9 +216,13 @@ fn emit_as(actor: Actor, pid: i32, kind: impl FnOnce() -> Kind) {
         stage: Cow::Borrowed(current_stage().id()),
         kind: kind(),
     };
-    // A trace that can't be written (a full disk) must not take the container down with it: the reader sees a gap in
-    // `seq`. One write per line, because O_APPEND places a write as a whole.
-    if let Ok(mut line) = serde_json::to_vec(&event) {
+    append(sink, &event);
+}
+
+/// A trace that can't be written (a full disk) must not take the container down with it: the reader sees a gap in `seq`.
+/// One write per line, because O_APPEND places a write as a whole.
+fn append(sink: &Sink, event: &Event) {
+    if let Ok(mut line) = serde_json::to_vec(event) {
         line.push(b'\n');
         let _unwritable = (&sink.file).write_all(&line);
     }

@@ -3,7 +3,7 @@
 //! The masking goes by type, not by pattern: `48213` becomes `pid:1` because the signature of the call says that it is a
 //! process number, and the same number gets the same name wherever it turns up again.
 
-use super::event::{Event, Kind};
+use super::event::{Actor, Event, Kind};
 use super::signature::{Type, argument_type, field_type, object_type, signature};
 use serde_json::{Map, Value, json};
 use std::collections::HashMap;
@@ -18,6 +18,8 @@ pub struct Stable {
     counts: HashMap<&'static str, usize>,
     /// How many events were let pass.
     passed: u64,
+    /// Whether what is masked now comes from a machine's own kernel, whose numbers are not the host's.
+    in_guest: bool,
     /// Directories of this rlab, the longest first, and what stands for each.
     places: Vec<(String, &'static str)>,
 }
@@ -44,6 +46,7 @@ impl Stable {
     fn masked(&mut self, mut event: Event) -> Event {
         event.t_ns = 0;
         event.pid = 0;
+        self.in_guest = event.actor == Actor::Guest;
         match &mut event.kind {
             Kind::Leave { dur_ns, .. } => *dur_ns = 0,
             Kind::Call { call, ret, dur_ns, .. } => {
@@ -60,8 +63,8 @@ impl Stable {
                 if let (Some(number), Some(signature)) = (&ret, signature(&name)) {
                     match signature.ret {
                         // A number can't carry a name: the number of the name stands in its place.
-                        Type::Pid => *ret = Some(self.number("pid", &number.to_string())),
-                        Type::Fd | Type::Count => *ret = Some(0),
+                        Type::Pid => *ret = Some(self.number(self.of_kernel("pid"), &number.to_string())),
+                        Type::Fd | Type::Count | Type::Address => *ret = Some(0),
                         _ => {}
                     }
                 }
@@ -110,9 +113,13 @@ impl Stable {
                 self.fields(&mut fields);
                 Value::Object(fields)
             }
-            (Type::Pid, _) => json!(self.named("pid", &plain(value))),
+            (Type::Pid, _) => json!(self.named(self.of_kernel("pid"), &plain(value))),
+            // Some are told by what they lead to.
+            (Type::Fd, Value::String(to)) if !to.bytes().all(|byte| byte.is_ascii_digit()) => json!(self.path(to)),
             (Type::Fd, _) => json!("fd"),
-            (Type::Inode, _) => json!(self.named("ns", &plain(value))),
+            (Type::Inode, _) => json!(self.named(self.of_kernel("ns"), &plain(value))),
+            (Type::Address, _) => json!("address"),
+            (Type::Words, Value::String(words)) => json!(without_numbers(words)),
             (Type::Id, _) => json!(self.named("id", &short(&plain(value)))),
             (Type::Digest, _) => json!(self.named("sha256", plain(value).trim_start_matches("sha256:"))),
             (Type::Ip, _) => json!(self.named("ip", &plain(value))),
@@ -149,12 +156,16 @@ impl Stable {
             let hex = !segment.is_empty() && segment.bytes().all(|byte| byte.is_ascii_hexdigit());
             let number = !segment.is_empty() && segment.bytes().all(|byte| byte.is_ascii_digit());
             out.push(match before {
-                "proc" if number => self.named("pid", segment),
+                "proc" if number => self.named(self.of_kernel("pid"), segment),
                 "fd" if number => "fd".to_owned(),
                 _ if hex && segment.len() == 64 && matches!(before, "containers" | "netns") => {
                     self.named("id", &short(segment))
                 }
                 _ if hex && segment.len() == 64 => self.hex(segment),
+                // A file that is named after a digest, with what it is behind a dot.
+                _ if segment.len() > 65 && is_digest(&segment[..64]) && segment.as_bytes()[64] == b'.' => {
+                    self.hex(&segment[..64]) + &segment[64..]
+                }
                 _ if segment.len() == 71 && segment.starts_with("sha256:") => self.named("sha256", &segment[7..]),
                 _ if self.is_link(segment) => self.named("link", segment),
                 _ if hex && matches!(segment.len(), 12 | 32) => self.named("id", segment),
@@ -178,7 +189,7 @@ impl Stable {
     fn namespace(&mut self, segment: &str) -> Option<String> {
         let (kind, inode) = segment.strip_suffix(']')?.split_once(":[")?;
         inode.parse::<u64>().ok()?;
-        Some(format!("{kind}:[{}]", self.named("ns", inode)))
+        Some(format!("{kind}:[{}]", self.named(self.of_kernel("ns"), inode)))
     }
 
     /// An address of the internet protocol, such as a firewall rule has among its words.
@@ -196,11 +207,22 @@ impl Stable {
         if known { self.named("id", &id) } else { self.named("sha256", segment) }
     }
 
+    /// Under which name a number is known that a kernel gave. Process 1 of a machine is not the host's, and the first
+    /// namespaces have the same numbers in every kernel.
+    fn of_kernel(&self, sort: &'static str) -> &'static str {
+        match (sort, self.in_guest) {
+            ("pid", true) => "guest-pid",
+            ("ns", true) => "guest-ns",
+            _ => sort,
+        }
+    }
+
     fn options(&mut self, options: &str) -> String {
         let mut out = String::with_capacity(options.len());
         for piece in options.split_inclusive([',', '=', ':', ' ', '"']) {
             let end = piece.len() - usize::from(piece.ends_with([',', '=', ':', ' ', '"']));
-            out.push_str(&self.path(&piece[..end]));
+            let is_descriptor = out.ends_with("fd=") && piece[..end].parse::<u32>().is_ok();
+            out.push_str(&if is_descriptor { "fd".to_owned() } else { self.path(&piece[..end]) });
             out.push_str(&piece[end..]);
         }
         out
@@ -236,10 +258,89 @@ fn is_up_to_others(kind: &Kind) -> bool {
     }
 }
 
+fn is_digest(text: &str) -> bool {
+    text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+/// Words with each number in them replaced by `n`.
+fn without_numbers(words: &str) -> String {
+    let mut out = String::with_capacity(words.len());
+    let mut word = String::new();
+    for letter in words.chars().chain(['\n']) {
+        if letter.is_alphanumeric() {
+            word.push(letter);
+            continue;
+        }
+        out.push_str(if word.starts_with(|first: char| first.is_ascii_digit()) { "n" } else { &word });
+        out.push(letter);
+        word.clear();
+    }
+    out.pop();
+    out
+}
+
 fn plain(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
 fn short(id: &str) -> String {
     id.chars().take(12).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::event::{Call, SCHEMA_VERSION};
+    use super::*;
+
+    fn mask(stable: &mut Stable, actor: Actor, kind: Kind) -> Kind {
+        let event = Event { v: SCHEMA_VERSION, seq: 1, t_ns: 1, actor, pid: 1, stage: "boot".into(), kind };
+        stable.mask(event).unwrap().kind
+    }
+
+    fn call(call: Call, ret: i64) -> Kind {
+        Kind::Call { call, ret: Some(ret), errno: None, injected: false, dur_ns: 0 }
+    }
+
+    fn work(with: Value) -> Kind {
+        let Value::Object(with) = with else { unreachable!() };
+        Kind::Work { work: "work".into(), with }
+    }
+
+    #[test]
+    fn a_number_of_the_guest_s_kernel_is_not_the_host_s() {
+        let mut stable = Stable::default();
+        let wait = || call(Call::new("wait4").arg("pid", 7), 7);
+        let host = mask(&mut stable, Actor::Vm, wait());
+        assert_eq!(host, call(Call::new("wait4").arg("pid", "pid:1"), 1));
+        let guest = mask(&mut stable, Actor::Guest, wait());
+        assert_eq!(guest, call(Call::new("wait4").arg("pid", "guest-pid:1"), 1));
+        let namespaces = json!({"path": "net:[4026531840]", "inode": 4_026_531_840_u64});
+        let told = [Actor::Vm, Actor::Guest].map(|actor| mask(&mut stable, actor, work(namespaces.clone())));
+        assert_eq!(told[0], work(json!({"path": "net:[ns:1]", "inode": "ns:1"})));
+        assert_eq!(told[1], work(json!({"path": "net:[guest-ns:1]", "inode": "guest-ns:1"})));
+    }
+
+    #[test]
+    fn a_machine_is_told_without_what_varies() {
+        let mut stable = Stable::default();
+        stable.places.push(("/var/lib/rlab".to_owned(), "ROOT"));
+        let args = format!("-drive file=/var/lib/rlab/vm/disks/{}.ext4,fd=12 -m 512M", "5a".repeat(32));
+        let told = work(json!({
+            "args": args, "told": "tsc: Detected 2094.5 MHz, at 0x9f000 of e820 and i8042", "lines": 81, "from_ms": 7,
+            "took_ms": 9, "url": "http://localhost:8080",
+        }));
+        let expected = work(json!({
+            "args": "-drive file=ROOT/vm/disks/sha256:1.ext4,fd=fd -m 512M",
+            "told": "tsc: Detected n.n MHz, at n of e820 and i8042", "lines": 0, "from_ms": 0, "took_ms": 0,
+            "url": "http://localhost:8080",
+        }));
+        assert_eq!(mask(&mut stable, Actor::Vm, told), expected);
+        let region = json!({"guest_phys_addr": 4096, "userspace_addr": 140_000_000_000_u64});
+        let given = call(Call::new("ioctl").arg("fd", "kvm-vm").arg("op", "KVM_RUN").arg("arg", region), 0);
+        let region = json!({"guest_phys_addr": 4096, "userspace_addr": "address"});
+        let masked = call(Call::new("ioctl").arg("fd", "kvm-vm").arg("op", "KVM_RUN").arg("arg", region), 0);
+        assert_eq!(mask(&mut stable, Actor::Vm, given), masked);
+        let mapped = mask(&mut stable, Actor::Vm, call(Call::new("mmap").arg("fd", 5), 140_000_000_000));
+        assert_eq!(mapped, call(Call::new("mmap").arg("fd", "fd"), 0));
+    }
 }

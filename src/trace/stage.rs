@@ -73,11 +73,27 @@ pub enum Stage {
     GuestWait,
     /// The machine is switched off and all that was made for it taken away.
     PowerOff,
+    /// The kernel's hypervisor is opened.
+    Kvm,
+    /// A machine is made, still without any part.
+    CreateVm,
+    /// Memory of a process becomes a machine's.
+    GuestMemory,
+    /// A program is written into it.
+    GuestCode,
+    /// It gets a processor.
+    CreateVcpu,
+    /// The processor is pointed at the program.
+    Registers,
+    /// The guest runs, and its exits are handled.
+    VcpuRun,
+    /// The machine's descriptors are closed.
+    Release,
 }
 
 impl Stage {
     /// Every stage, in order.
-    pub const ALL: [Stage; 35] = [
+    pub const ALL: [Stage; 43] = [
         Stage::Resolve,
         Stage::Pull,
         Stage::Verify,
@@ -113,6 +129,14 @@ impl Stage {
         Stage::FirstAnswer,
         Stage::GuestWait,
         Stage::PowerOff,
+        Stage::Kvm,
+        Stage::CreateVm,
+        Stage::GuestMemory,
+        Stage::GuestCode,
+        Stage::CreateVcpu,
+        Stage::Registers,
+        Stage::VcpuRun,
+        Stage::Release,
     ];
 
     /// The stage's id in the trace and in the texts.
@@ -153,6 +177,14 @@ impl Stage {
             Stage::FirstAnswer => "first_answer",
             Stage::GuestWait => "guest_wait",
             Stage::PowerOff => "power_off",
+            Stage::Kvm => "kvm",
+            Stage::CreateVm => "create_vm",
+            Stage::GuestMemory => "guest_memory",
+            Stage::GuestCode => "guest_code",
+            Stage::CreateVcpu => "create_vcpu",
+            Stage::Registers => "registers",
+            Stage::VcpuRun => "vcpu_run",
+            Stage::Release => "release",
         }
     }
 
@@ -161,7 +193,8 @@ impl Stage {
         Stage::ALL.into_iter().find(|stage| stage.id() == id)
     }
 
-    /// The calls that the stage is about, as opposed to those that prepare them.
+    /// The calls that the stage is about, as opposed to those that prepare them: by name, or for ioctl(2), which stands
+    /// for many, by the operation.
     pub const fn own_calls(self) -> &'static [&'static str] {
         match self {
             Stage::Snapshot | Stage::Mounts | Stage::MaskedPaths => &["mount"],
@@ -178,6 +211,18 @@ impl Stage {
             Stage::Wait => &["wait4"],
             Stage::Stop => &["pidfd_send_signal"],
             Stage::Teardown => &["umount2", "rmdir", "sendto"],
+            Stage::Machine => &["execve"],
+            Stage::GuestInit => &["finit_module", "mount"],
+            Stage::GuestExec => &["execve"],
+            Stage::GuestWait => &["wait4"],
+            Stage::PowerOff => &["reboot"],
+            Stage::Kvm => &["openat", "KVM_GET_API_VERSION"],
+            Stage::CreateVm => &["KVM_CREATE_VM"],
+            Stage::GuestMemory => &["mmap", "KVM_SET_USER_MEMORY_REGION"],
+            Stage::CreateVcpu => &["KVM_CREATE_VCPU", "mmap"],
+            Stage::Registers => &["KVM_SET_SREGS", "KVM_SET_REGS"],
+            Stage::VcpuRun => &["KVM_RUN"],
+            Stage::Release => &["close", "munmap"],
             _ => &[],
         }
     }

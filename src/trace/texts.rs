@@ -15,8 +15,10 @@ pub struct StageText {
     pub what: String,
     /// Why it is there: what would be lost without it.
     pub why: String,
-    /// What a virtual machine does in its place.
-    pub vm: String,
+    /// What a virtual machine does in its place, when it is a container's stage.
+    pub vm: Option<String>,
+    /// What a container does in its place, when it is a machine's stage.
+    pub container: Option<String>,
     /// The man pages to go on with.
     pub man: Vec<String>,
     /// Where the sentences come from: man pages and kernel documentation, checked. A test reads it, for the reader of the file.
@@ -34,6 +36,8 @@ pub struct Texts {
     pub skips: BTreeMap<String, String>,
     /// Sentences of one run, by the name in the `note` event; `{name}` is a place.
     pub notes: BTreeMap<String, String>,
+    /// What a container has in the place of a part of a machine, by the part.
+    pub parts: BTreeMap<String, String>,
 }
 
 const ENGLISH: &str = include_str!("texts/en.toml");
@@ -45,6 +49,14 @@ pub fn english() -> &'static Texts {
         Ok(texts) => texts,
         Err(error) => unreachable!("texts/en.toml is compiled in and read by a test: {error}"),
     })
+}
+
+impl StageText {
+    /// The other side: where it is, and what is done there in this stage's place.
+    pub fn twin(&self) -> Option<(&'static str, &str)> {
+        let (in_a_vm, in_a_container) = (self.vm.as_deref(), self.container.as_deref());
+        in_a_vm.map(|text| ("In a VM", text)).or(in_a_container.map(|text| ("In a container", text)))
+    }
 }
 
 impl Texts {
@@ -74,6 +86,25 @@ mod tests {
         let missing: Vec<&str> =
             Stage::ALL.iter().map(|stage| stage.id()).filter(|id| english().stage(id).is_none()).collect();
         assert_eq!(missing, Vec::<&str>::new());
+    }
+
+    #[test]
+    fn every_stage_is_laid_beside_its_twin_on_the_other_side() {
+        for stage in Stage::ALL {
+            let text = english().stage(stage.id()).unwrap();
+            let machine = stage >= Stage::Kernel;
+            assert_eq!((text.vm.is_some(), text.container.is_some()), (!machine, machine), "{}", stage.id());
+        }
+    }
+
+    #[test]
+    fn a_stage_is_told_in_a_few_lines() {
+        for (stage, text) in &english().stages {
+            assert!(stage.len() <= 13 && text.brief.len() <= 42, "{stage}: {} does not fit a line", text.brief);
+            let told = text.what.len() + text.why.len();
+            assert!(told <= 255, "{stage} is told in {told} letters");
+            assert!(text.twin().is_some_and(|(_, twin)| twin.len() <= 120), "{stage} says much about the other side");
+        }
     }
 
     #[test]

@@ -9,11 +9,16 @@ mod boot_log;
 pub mod compare;
 mod diagnose;
 mod disk;
+mod error;
 pub mod guest;
 pub mod hello;
 mod initramfs;
 mod kernel;
 mod machine;
 mod modules;
+pub mod options;
 mod order;
+mod prepare;
 pub mod run;
+
+pub use error::Error;

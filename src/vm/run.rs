@@ -1,1 +1,216 @@
-//! `rlab vm run`, as a recipe.
+//! `rlab vm run`, as a recipe. Beside it: `engine/run.rs`, the same with a container at its end.
+
+use super::boot_log;
+use super::diagnose::{Ending, diagnose};
+use super::error::{Error, refused};
+use super::machine::command::Forward;
+use super::machine::{Answer, Outcome, Reached, Session, start};
+use super::options::MachineOptions;
+use super::order::Order;
+use super::prepare::{find_kernel, forwards, make_disk, order};
+use crate::engine::container::{Container, Record, new_id};
+use crate::engine::{self, Home, Sources, Telling, command, go_on, heeding, image_config, obtain};
+use crate::image::reference::Reference;
+use crate::image::store::Store;
+use crate::shim::Signals;
+use crate::sys::{self, Ended};
+use crate::trace::{self, Actor, Stage};
+use crate::{image, network, shim};
+use serde_json::json;
+use std::time::Duration;
+
+/// QEMU's program for this processor.
+const QEMU: &str = "qemu-system-x86_64";
+/// How long a kernel may take to its first words. Emulated and on a busy host it takes seconds; one that hangs, for ever.
+const FIRST_WORDS: Duration = Duration::from_secs(60);
+/// How long it may take from there to process 1, and process 1 to the program.
+const BOOT: Duration = Duration::from_secs(300);
+/// How long the guest may take to switch itself off after it has told the exit status.
+const POWER_OFF_MS: u16 = 10_000;
+
+/// Runs an image's program in a machine and gives its exit code.
+pub fn run(home: &Home, options: &MachineOptions, sources: &Sources<'_>, telling: Telling) -> Result<u8, Error> {
+    if sys::geteuid() != 0 {
+        return Err(engine::Error::NotRoot(sys::geteuid()).into());
+    }
+    let reference: Reference = options.image.parse().map_err(image::Error::from).map_err(engine::Error::from)?;
+    let store = Store::open(&home.root).map_err(engine::Error::from)?;
+    let broken = |errno| engine::Error::from(shim::Error::Streams { what: "signalfd4", errno });
+    let mut signals = Signals::new().map_err(broken)?;
+    let mut container = Container::new(home, record(options)?)?;
+    if let Some(replay) = telling.replay {
+        engine::listen(home, &container, replay)?;
+    }
+    let result = trace::acting(Actor::Vm, || {
+        live(home, options, sources, &reference, &store, &mut container, &mut signals)
+    });
+    // A machine keeps nothing: what the guest wrote was in its memory.
+    let (counts, error) = container.journal.undo();
+    trace::note("undone", || json!({"things": engine::listed(&counts)}));
+    trace::finish();
+    let ended = result?;
+    error.map_or(Ok(ended.code()), |error| Err(error.into()))
+}
+
+/// From the image to the program's end.
+fn live(
+    home: &Home,
+    options: &MachineOptions,
+    sources: &Sources<'_>,
+    reference: &Reference,
+    store: &Store,
+    container: &mut Container,
+    signals: &mut Signals,
+) -> Result<Ended, Error> {
+    let image = trace::acting(Actor::Engine, || heeding(signals, container, || obtain(store, reference, sources)))?;
+    let config = store.config(&image).map_err(engine::Error::from)?.config;
+    image_config::check(&config, options.workdir.as_deref())?;
+    let args = command(&options.image, options.entrypoint.as_deref(), &options.command, &config)?;
+    let cache = home.root.join("vm");
+    let qemu = sys::find_program(QEMU).ok_or(Error::NoQemu)?;
+    let kernel = trace::stage(Stage::Kernel, || find_kernel(&cache, options, sources))?;
+    go_on(signals)?;
+    let disk = trace::stage(Stage::Disk, || make_disk(&cache, store, &image, container))?;
+    go_on(signals)?;
+    let order = order(options, container, &config, args);
+    let forwards = options.network.then(|| forwards(options)).transpose()?;
+    let parts = start::Wanted { cache: &cache, qemu: &qemu, options, boot: &kernel, disk, forwards: forwards.clone() };
+    let mut session =
+        trace::stage(Stage::Machine, || start::start(parts, &order, sources.announce, signals))?;
+    let lived = bring_up(&mut session, options, forwards.as_deref().unwrap_or_default(), &order);
+    trace::stage(Stage::PowerOff, || {
+        let asked_itself = matches!(lived, Ok(Outcome::Ended(_) | Outcome::Failed(_)));
+        let (qemu_ended, said) =
+            session.switch_off(if asked_itself { POWER_OFF_MS } else { 0 }).map_err(refused("power_off"))?;
+        judge(lived?, &session, qemu_ended, &said, options)
+    })
+}
+
+fn record(options: &MachineOptions) -> Result<Record, Error> {
+    Ok(Record {
+        id: new_id()?,
+        name: options.name.clone(),
+        image: options.image.clone(),
+        image_id: None,
+        layers: Vec::new(),
+        command: Vec::new(),
+        exit_code: None,
+    })
+}
+
+/// From power to the program's end. What a stage waits for in vain is its failure, and the reason is found afterwards.
+fn bring_up(
+    session: &mut Session<'_>,
+    options: &MachineOptions,
+    forwards: &[Forward],
+    order: &Order,
+) -> Result<Outcome, Error> {
+    let steps: [(Stage, Reached, Duration); 2] =
+        [(Stage::Firmware, Reached::Kernel, FIRST_WORDS), (Stage::Boot, Reached::Guest, BOOT)];
+    for (stage, reached, limit) in steps {
+        let outcome = trace::stage(stage, || {
+            let outcome = session.until(reached, limit);
+            if stage == Stage::Boot {
+                tell_boot(&session.console.text());
+            }
+            if outcome == Outcome::Reached { Ok(()) } else { Err(outcome) }
+        });
+        if let Err(outcome) = outcome {
+            return Ok(outcome);
+        }
+    }
+    // The guest tells of its own two stages itself.
+    match session.until(Reached::Program, BOOT) {
+        Outcome::Reached => {}
+        outcome => return Ok(outcome),
+    }
+    session.go_raw();
+    let outcome = trace::stage(Stage::FirstAnswer, || Ok::<_, Error>(first_answer(session, forwards)))?;
+    if outcome != Outcome::Reached {
+        return Ok(outcome);
+    }
+    trace::stage(Stage::GuestWait, || {
+        trace::note("running_in_machine", || running(&order.args, forwards));
+        trace::pump();
+        let _ = options;
+        Ok(session.until_ended())
+    })
+}
+
+fn tell_boot(console: &str) {
+    if !trace::enabled() {
+        return;
+    }
+    for group in boot_log::groups(&boot_log::parse_console(console)) {
+        trace::work(
+            "boot",
+            || json!({"group": group.name, "lines": group.lines, "from_ms": group.from_us / 1000, "took_ms": group.took_us / 1000, "told": group.told}),
+        );
+    }
+}
+
+/// Asks at the first published port until something comes back. Only for the story: without a listener nobody is asked.
+fn first_answer(session: &mut Session<'_>, forwards: &[Forward]) -> Outcome {
+    let tcp = forwards.iter().find(|forward| forward.protocol == network::Protocol::Tcp);
+    let Some(forward) = tcp.filter(|_| trace::enabled()) else {
+        trace::skip("guest_no_port");
+        return Outcome::Reached;
+    };
+    let mut answer = Answer::at(forward.host_ip, forward.host_port);
+    let begun = std::time::Instant::now();
+    session.until_looked(|| match answer.turn() {
+        Some(status) => {
+            let after_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+            trace::work("answer", || json!({"url": answer.url(), "status": status, "after_ms": after_ms}));
+            true
+        }
+        None => false,
+    })
+}
+
+fn running(args: &[String], forwards: &[Forward]) -> serde_json::Value {
+    let program = args.first().map_or("", |program| program.rsplit('/').next().unwrap_or(program));
+    let urls: Vec<String> = forwards.iter().map(|one| format!("http://localhost:{}", one.host_port)).collect();
+    let reach =
+        if urls.is_empty() { String::new() } else { format!(" Try {} from another terminal.", urls.join(", ")) };
+    json!({"program": program, "reach": reach})
+}
+
+/// What it all came to.
+fn judge(
+    outcome: Outcome,
+    session: &Session<'_>,
+    qemu_ended: Ended,
+    said: &str,
+    options: &MachineOptions,
+) -> Result<Ended, Error> {
+    trace::note("machine_ended", || json!({"pid": session.pid(), "how": how(qemu_ended)}));
+    match outcome {
+        Outcome::Ended(ended) => Ok(ended),
+        Outcome::Failed(failure) => Err(Error::Guest((*failure).into())),
+        Outcome::Interrupted(signal) => Err(Error::Interrupted(sys::signal_name(signal))),
+        Outcome::Garbled(garbled) => Err(Error::Garbled(garbled)),
+        Outcome::Reached | Outcome::Dead | Outcome::Silent => {
+            let stage = match session.reached() {
+                Reached::Power => Stage::Firmware,
+                Reached::Kernel => Stage::Boot,
+                Reached::Guest => Stage::GuestInit,
+                Reached::Program => Stage::GuestWait,
+            };
+            let ended = (outcome == Outcome::Dead).then(|| match qemu_ended {
+                Ended::Exited(status) => Ending::Status(status.into()),
+                Ended::Signalled(signal) => Ending::Signal(sys::signal_name(signal)),
+            });
+            let diagnosis = diagnose(&session.console.text(), said, ended, options.memory_mib, stage);
+            Err(Error::Machine { stage: stage.id(), diagnosis: Box::new(diagnosis) })
+        }
+    }
+}
+
+fn how(ended: Ended) -> String {
+    match ended {
+        Ended::Exited(0) => "It had nothing left to do.".to_owned(),
+        Ended::Exited(status) => format!("Its status was {status}."),
+        Ended::Signalled(signal) => format!("{} ended it.", sys::signal_name(signal)),
+    }
+}

@@ -1,13 +1,205 @@
-//! `rlab vm run`.
+//! `rlab vm run`: the flags of `rlab run` that mean something to a machine, and the machine's own.
 
-use crate::cli::{Context, Failure};
-use clap::Args as ClapArgs;
+use crate::cli::explain::ViewName;
+use crate::cli::progress::{Bars, Quiet};
+use crate::cli::run::{Pull, Told, env, ports, telling};
+use crate::cli::settings::{self, RegistryArgs};
+use crate::cli::{Context, Failure, values};
+use crate::engine::{self, Sources};
+use crate::image::progress::Progress;
+use crate::network::{self, Dns};
+use crate::sys;
+use crate::vm::accel::Accel;
+use crate::vm::options::{DEFAULT_MEMORY, MachineOptions};
+use clap::{ArgAction, Args as ClapArgs, ValueEnum};
+use std::cell::RefCell;
+use std::path::PathBuf;
 
 #[derive(ClapArgs)]
-pub struct Args {}
+#[command(disable_help_flag = true)]
+pub struct Args {
+    /// Tell what happens, stage by stage: story, brief, calls or json
+    #[arg(long, value_enum, num_args = 0..=1, require_equals = true, default_missing_value = "story", value_name = "VIEW", help_heading = "Watching")]
+    explain: Option<ViewName>,
+    /// Write the trace into this file as well
+    #[arg(long, value_name = "FILE", help_heading = "Watching")]
+    trace_out: Option<PathBuf>,
+    /// In what is told, replace all that differs from run to run by names
+    #[arg(long, help_heading = "Watching")]
+    stable: bool,
+    /// Let a call fail, to see what happens then: see rlab run --help
+    #[arg(long, value_name = "CALL=ERRNO", help_heading = "Watching")]
+    inject: Vec<sys::InjectRule>,
 
-/// Runs it.
-pub fn run(args: Args, _context: &mut Context) -> Result<u8, Failure> {
-    let _args = args;
-    Ok(125)
+    /// What executes the guest's instructions: kvm or tcg. Without it, what works here
+    #[arg(long, value_name = "NAME", help_heading = "Machine")]
+    accel: Option<Accel>,
+    /// The guest's kernel. Without it, one of this host's, or the distribution's, fetched once
+    #[arg(long, value_name = "FILE", help_heading = "Machine")]
+    kernel: Option<PathBuf>,
+    /// Memory, all of it there from the start: 256m, 1g
+    #[arg(short, long, value_name = "BYTES", value_parser = memory_mib, default_value = DEFAULT_MEMORY, help_heading = "Machine")]
+    memory: u64,
+    /// Processors
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=64), default_value_t = 1, help_heading = "Machine")]
+    cpus: u32,
+
+    /// Give the machine a name
+    #[arg(long)]
+    name: Option<String>,
+    /// Has no meaning here: nothing of a machine is kept when it has ended
+    #[arg(long)]
+    rm: bool,
+    /// Pass standard input on
+    #[arg(short, long)]
+    interactive: bool,
+    /// Give the program a terminal
+    #[arg(short, long)]
+    tty: bool,
+    /// Set a variable: NAME=VALUE, or NAME for the value it has here
+    #[arg(short, long, value_name = "NAME[=VALUE]")]
+    env: Vec<String>,
+    /// Set the variables of a file
+    #[arg(long, value_name = "FILE")]
+    env_file: Vec<PathBuf>,
+    /// Start in this directory
+    #[arg(short, long, value_name = "DIR")]
+    workdir: Option<String>,
+    /// Run as this user: name|uid[:group|gid]
+    #[arg(short, long)]
+    user: Option<String>,
+    /// Run this in place of the image's entrypoint
+    #[arg(long, value_name = "PROGRAM")]
+    entrypoint: Option<String>,
+    /// The host name inside
+    #[arg(short = 'h', long)]
+    hostname: Option<String>,
+    /// A setting of the guest's own kernel: vm.swappiness=10
+    #[arg(long, value_name = "NAME=VALUE", value_parser = values::sysctl)]
+    sysctl: Vec<(String, String)>,
+    /// When to ask the registry
+    #[arg(long, value_enum, default_value = "missing")]
+    pull: Pull,
+
+    /// Show a directory of the host's inside: /host:/guest[:ro]
+    #[arg(short, long, value_name = "HOST:GUEST", value_parser = values::bind, help_heading = "Files")]
+    volume: Vec<engine::options::Bind>,
+    /// Mount a filesystem in memory: /path[:size=64m]
+    #[arg(long, value_name = "PATH", value_parser = values::tmpfs, help_heading = "Files")]
+    tmpfs: Vec<engine::options::Tmpfs>,
+    /// Make the guest's / read-only
+    #[arg(long, help_heading = "Files")]
+    read_only: bool,
+
+    /// Publish a port: [address:]host:guest[/udp]
+    #[arg(short, long, value_name = "HOST:GUEST", help_heading = "Network")]
+    publish: Vec<String>,
+    /// Which network: QEMU's own, or no card at all
+    #[arg(long, visible_alias = "net", value_enum, default_value = "user", help_heading = "Network")]
+    network: Network,
+    /// Ask this name server
+    #[arg(long, value_name = "ADDRESS", help_heading = "Network")]
+    dns: Vec<std::net::IpAddr>,
+    /// Look up short names in this domain
+    #[arg(long, value_name = "DOMAIN", help_heading = "Network")]
+    dns_search: Vec<String>,
+    /// Option for the resolver
+    #[arg(long, value_name = "OPTION", help_heading = "Network")]
+    dns_option: Vec<String>,
+    /// Another line of /etc/hosts: name:address
+    #[arg(long, value_name = "NAME:ADDRESS", value_parser = network::parse_extra_host, help_heading = "Network")]
+    add_host: Vec<network::ExtraHost>,
+
+    #[command(flatten, next_help_heading = "Registry")]
+    registry: RegistryArgs,
+
+    /// Print help
+    #[arg(long, action = ArgAction::Help)]
+    help: Option<bool>,
+
+    /// The image: name[:tag][@digest]
+    image: String,
+    /// The program and its arguments, in place of the image's
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    command: Vec<String>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Network {
+    User,
+    None,
+}
+
+/// Whole MiB: a machine's memory is made of banks, not of bytes.
+fn memory_mib(text: &str) -> Result<u64, String> {
+    let bytes = values::bytes(text)?;
+    match u64::try_from(bytes).map(|bytes| bytes >> 20) {
+        Ok(mib) if mib > 0 => Ok(mib),
+        _ => Err("a machine has at least 1m of memory".to_owned()),
+    }
+}
+
+/// Runs the machine and gives its program's exit code.
+pub fn run(args: Args, context: &mut Context) -> Result<u8, Failure> {
+    sys::arm_injection(&args.inject);
+    if args.interactive && args.tty && !sys::isatty(std::io::stdin()) {
+        let reason = "the input device is not a TTY: leave -t out to pass a file or a pipe on".to_owned();
+        return Err(Failure::Flag { flag: "-it", reason });
+    }
+    let (config, client, platform) = settings::load(&args.registry, context)?;
+    let told = Told { explain: args.explain, trace_out: args.trace_out.as_deref(), stable: args.stable };
+    let telling = telling(&told, &heading(&args), context)?;
+    let (explains, policy) = (args.explain.is_some(), args.pull.into());
+    let home = context.home.clone();
+    let options = options(args)?;
+    let ui = RefCell::new(&mut context.ui);
+    let announce = |line: &str| ui.borrow_mut().status(line);
+    let bars = Bars::new();
+    let progress: &dyn Progress = if explains { &Quiet } else { &bars };
+    let sources = Sources {
+        config: &config,
+        client: &client,
+        home: &home,
+        platform,
+        policy,
+        progress,
+        announce: &announce,
+    };
+    Ok(crate::vm::run::run(&home, &options, &sources, telling)?)
+}
+
+fn heading(args: &Args) -> String {
+    let kernel = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+    let kernel = kernel.split(['-', '.']).take(2).collect::<Vec<_>>().join(".");
+    format!(
+        "rlab · vm run {} · {} MiB, {} vCPU · on Linux {kernel}\nall calls: --explain=calls · all else: --explain=json · short: --explain=brief\n",
+        args.image, args.memory, args.cpus
+    )
+}
+
+fn options(args: Args) -> Result<MachineOptions, Failure> {
+    Ok(MachineOptions {
+        env: env(&args.env_file, &args.env)?,
+        ports: ports(&args.publish)?,
+        image: args.image,
+        command: args.command,
+        name: args.name,
+        interactive: args.interactive,
+        terminal: args.tty,
+        workdir: args.workdir,
+        user: args.user,
+        entrypoint: args.entrypoint,
+        hostname: args.hostname,
+        binds: args.volume,
+        tmpfs: args.tmpfs,
+        read_only: args.read_only,
+        memory_mib: args.memory,
+        cpus: args.cpus,
+        network: args.network == Network::User,
+        dns: Dns { servers: args.dns, search: args.dns_search, options: args.dns_option },
+        extra_hosts: args.add_host,
+        sysctl: args.sysctl,
+        kernel: args.kernel,
+        accel: args.accel,
+    })
 }

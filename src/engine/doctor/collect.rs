@@ -136,12 +136,18 @@ fn storage(home: &Home, mounts: &[facts::MountLine]) -> Storage {
     }
 }
 
-fn machine() -> Machine {
-    let guest: Tried = attempt(LIMIT_MS, || match run_small_guest()? {
+/// A virtual machine of a page of memory and a dozen bytes of program, run by KVM. Must be called from a process with one
+/// thread.
+pub fn small_guest() -> Tried {
+    attempt(LIMIT_MS, || match run_small_guest()? {
         Ran::ToTheEnd => Ok("a guest of a dozen bytes added up ten numbers and stopped, as it should".to_owned()),
         Ran::NoProgram => Ok("a virtual machine was made; rlab has no guest to run on this processor".to_owned()),
         Ran::Elsewhere => Err(Refused::new("a small guest stopped where it should not have")),
-    });
+    })
+}
+
+fn machine() -> Machine {
+    let guest = small_guest();
     let qemu = format!("qemu-system-{}", std::env::consts::ARCH);
     Machine { device: Path::new("/dev/kvm").exists(), guest, qemu: program(&qemu) }
 }

@@ -11,6 +11,7 @@ mod rows;
 #[cfg(test)]
 mod tests;
 
+pub use collect::small_guest;
 pub use facts::Facts;
 
 use serde::Serialize;

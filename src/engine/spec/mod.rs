@@ -54,8 +54,8 @@ pub fn spec(order: &Order<'_>) -> Result<Value, super::Error> {
         "terminal": options.terminal,
         "user": {"uid": order.user.uid, "gid": order.user.gid, "additionalGids": order.user.groups},
         "args": order.args,
-        "env": env(order),
-        "cwd": workdir(order),
+        "env": whole_env(order),
+        "cwd": workdir(order.options.workdir.as_deref(), order.image),
         "noNewPrivileges": options.no_new_privileges,
         "capabilities": security::capabilities(options, order.user.uid)?,
     });
@@ -152,18 +152,19 @@ fn sysctl(options: &RunOptions) -> Map<String, Value> {
     sysctl
 }
 
-fn workdir(order: &Order<'_>) -> String {
-    let image = Some(order.image.working_dir.as_str()).filter(|dir| !dir.is_empty());
-    order.options.workdir.as_deref().or(image).unwrap_or("/").to_owned()
+/// Where the program starts: what the user says, else what the image says.
+pub fn workdir(wanted: Option<&str>, image: &ExecConfig) -> String {
+    let image = Some(image.working_dir.as_str()).filter(|dir| !dir.is_empty());
+    wanted.or(image).unwrap_or("/").to_owned()
 }
 
 /// The image's variables, then the user's; a later one of the same name replaces an earlier one.
-fn env(order: &Order<'_>) -> Vec<String> {
-    let mut env = vec![PATH.to_owned(), format!("HOSTNAME={}", order.hostname)];
-    if order.options.terminal {
+pub fn env(hostname: &str, terminal: bool, image: &ExecConfig, wanted: &[String]) -> Vec<String> {
+    let mut env = vec![PATH.to_owned(), format!("HOSTNAME={hostname}")];
+    if terminal {
         env.push("TERM=xterm".to_owned());
     }
-    for entry in order.image.env.iter().chain(&order.options.env) {
+    for entry in image.env.iter().chain(wanted) {
         let (name, _) = entry.split_once('=').unwrap_or((entry, ""));
         env.retain(|known| known.split_once('=').is_none_or(|(known, _)| known != name));
         // `-e NAME` of a variable that rlab's own environment has not got takes it away.
@@ -171,6 +172,11 @@ fn env(order: &Order<'_>) -> Vec<String> {
             env.push(entry.clone());
         }
     }
+    env
+}
+
+fn whole_env(order: &Order<'_>) -> Vec<String> {
+    let mut env = env(order.hostname, order.options.terminal, order.image, &order.options.env);
     if !env.iter().any(|entry| entry.starts_with("HOME=")) {
         env.push(format!("HOME={}", order.user.home));
     }

@@ -63,6 +63,26 @@ pub struct Closure {
     pub libraries: BTreeMap<String, PathBuf>,
 }
 
+impl Closure {
+    /// Where the loader finds them in a tree that has nothing else, without the `/` in front, and which files they are here.
+    ///
+    /// All go where the C library is: the one directory that the loader is sure to search without a cache.
+    pub fn places(&self) -> Vec<(String, &Path)> {
+        let libc = self.libraries.iter().find(|(soname, _)| soname.starts_with("libc.so"));
+        let home = libc.and_then(|(_, file)| file.parent()).unwrap_or(Path::new("/lib"));
+        let inside = |path: &Path| path.to_string_lossy().trim_start_matches('/').to_owned();
+        let interpreter = self.interpreter.as_deref();
+        let loader = interpreter.map(|path| (inside(path), path));
+        // The loader is a library too: where libc asks for it by name, it is there already.
+        let is_loader = |soname: &str| interpreter.and_then(Path::file_name).is_some_and(|name| name == soname);
+        let others = self.libraries.iter().filter(|(soname, _)| !is_loader(soname));
+        let others = others.map(|(soname, file)| (inside(&home.join(soname)), file.as_path()));
+        let mut placed: Vec<(String, &Path)> = loader.into_iter().chain(others).collect();
+        placed.sort();
+        placed
+    }
+}
+
 /// Follows DT_NEEDED from the program through all its libraries.
 pub fn closure(program: &Path) -> Result<Closure, Error> {
     let cache = ld_cache::parse(&fs::read("/etc/ld.so.cache").unwrap_or_default());

@@ -2,12 +2,12 @@
 //!
 //! Two layers, as an image from a registry would have: the libraries, which change with the host, below the binary,
 //! which changes with each build of rlab.
-use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::config::{RunConfig, to_json};
+use super::elf::Closure;
 use super::error::{Error, Result};
 use super::layer::{Attributes, LayerWriter, Packed};
 use super::{Assembled, elf};
@@ -52,8 +52,8 @@ pub fn assemble(binary: &Path, work_dir: &Path) -> Result<Assembled> {
     let closure = elf::closure(binary)?;
     let mut layers = Vec::new();
     // A binary linked statically needs no libraries, and then no layer for them.
-    if let Some(interpreter) = &closure.interpreter {
-        layers.push(pack_libraries(interpreter, &closure.libraries, work_dir)?);
+    if closure.interpreter.is_some() {
+        layers.push(pack_libraries(&closure, work_dir)?);
     }
     layers.push(pack_binary(binary, work_dir)?);
     let run = RunConfig {
@@ -86,18 +86,8 @@ fn open(path: &Path) -> Result<(File, fs::Metadata)> {
     Ok((file, meta))
 }
 
-/// All of them go where the C library is: the one directory that the loader is sure to search without a cache.
-fn pack_libraries(interpreter: &Path, libraries: &BTreeMap<String, PathBuf>, work_dir: &Path) -> Result<Packed> {
-    let libc = libraries.iter().find(|(soname, _)| soname.starts_with("libc.so"));
-    let home = libc.and_then(|(_, file)| file.parent()).unwrap_or(Path::new("/lib"));
-    let mut placed = vec![(inside(interpreter), interpreter)];
-    for (soname, file) in libraries {
-        // The loader is a library too: where libc asks for it by name, it is there already.
-        if interpreter.file_name() != Some(soname.as_ref()) {
-            placed.push((inside(&home.join(soname)), file));
-        }
-    }
-    placed.sort();
+fn pack_libraries(closure: &Closure, work_dir: &Path) -> Result<Packed> {
+    let placed = closure.places();
     let mut layer = LayerWriter::create(work_dir.join("lab-libraries.tar"))?;
     for (place, library) in &placed {
         let (mut file, meta) = open(library)?;
@@ -116,11 +106,6 @@ fn parents(layer: &mut LayerWriter, place: &str, attributes: Attributes) -> Resu
         layer.dir(&place[..end], attributes)?;
     }
     Ok(())
-}
-
-/// `/lib/x` as a tar names it: `lib/x`.
-fn inside(path: &Path) -> String {
-    path.to_string_lossy().trim_start_matches('/').to_owned()
 }
 
 fn pack_binary(binary: &Path, work_dir: &Path) -> Result<Packed> {

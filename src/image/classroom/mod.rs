@@ -4,7 +4,7 @@
 //! manager. What comes out is what a registry would send: a config and layers, for the store to take in.
 mod config;
 pub mod debian;
-mod elf;
+pub mod elf;
 mod error;
 pub mod lab;
 mod layer;

@@ -23,7 +23,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-pub use compression::Compression;
+pub use compression::{Compression, decompress};
 pub use error::Error;
 
 use crate::image::digest::{Algorithm, Digest, Hasher};

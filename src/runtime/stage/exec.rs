@@ -22,7 +22,7 @@ pub fn prepare(plan: &Plan) -> Outcome<PathBuf> {
     if !std::env::current_dir().is_ok_and(|path| path.is_absolute()) {
         return Err(Refusal::Reason(format!("working directory {} lies outside the container", plan.cwd.display())));
     }
-    let program = find(plan)?;
+    let program = find(&plan.args[0], &plan.env, &plan.cwd)?;
     // Descriptors of rlab's must not live on in the program. All are close-on-exec by themselves; this closes those that
     // came from whoever started rlab.
     sys::close_range_cloexec(3)?;

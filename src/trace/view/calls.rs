@@ -2,7 +2,7 @@
 
 use super::value::{call_line, spelt};
 use crate::trace::event::{Event, Kind};
-use crate::trace::signature::{object_type, signature};
+use crate::trace::signature::{Type, object_type, signature};
 use serde_json::{Map, Value};
 
 /// One line for an event.
@@ -40,7 +40,8 @@ fn short(with: &Map<String, Value>) -> Map<String, Value> {
 
 fn result_number(call: &str, number: i64) -> String {
     match signature(call).map(|signature| signature.ret) {
-        Some(crate::trace::signature::Type::Mode) => format!("{number:#05o}").replacen("0o", "0", 1),
+        Some(Type::Mode) => format!("{number:#05o}").replacen("0o", "0", 1),
+        Some(Type::Address) => format!("{number:#x}"),
         _ => number.to_string(),
     }
 }

@@ -29,7 +29,8 @@ pub fn sentences(text: &str, style: &Style) -> String {
 
 /// A paragraph with a label before its first line.
 pub fn labelled(label: &str, text: &str, style: &Style) -> String {
-    let first = format!("{INDENT}{label:<10}");
+    let width = (label.chars().count() + 3).max(10);
+    let first = format!("{INDENT}{label:<width$}");
     hanging(&first, &" ".repeat(first.chars().count()), text, style)
 }
 
@@ -75,7 +76,7 @@ pub fn call(name: &str, arguments: &[String], result: &str, failed: bool, style:
 }
 
 /// Where an argument may be broken: after a space, and between flags, folders and options.
-fn pieces(line: &str) -> Box<dyn Iterator<Item = textwrap::core::Word<'_>> + '_> {
+pub fn pieces(line: &str) -> Box<dyn Iterator<Item = textwrap::core::Word<'_>> + '_> {
     Box::new(line.split_inclusive([' ', '|', '/', ',', ':']).map(textwrap::core::Word::from))
 }
 

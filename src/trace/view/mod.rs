@@ -3,6 +3,7 @@
 mod brief;
 mod calls;
 mod layout;
+mod machine;
 mod story;
 mod value;
 mod work;

@@ -7,7 +7,7 @@ use super::{Block, Style};
 use crate::trace::event::{Call, Event, Kind};
 use crate::trace::signature::{Type, object_type, signature};
 use crate::trace::stage::Stage;
-use crate::trace::texts::english;
+use crate::trace::texts::{StageText, english};
 use serde_json::Value;
 
 /// How many calls a block shows; `--explain=calls` has every one.
@@ -56,10 +56,10 @@ pub fn block(block: &Block, style: &Style) -> String {
         out.push('\n');
         out += &details;
     }
-    if let Some(text) = stage
+    if let Some((place, twin)) = stage.and_then(StageText::twin)
         && !failed
     {
-        out += &dim(&labelled("In a VM", text.vm.trim(), style), style);
+        out += &dim(&labelled(place, twin.trim(), style), style);
     }
     out + "\n"
 }
@@ -141,12 +141,16 @@ fn calls(events: &[Event], stage: &str, failed: bool, style: &Style) -> String {
     out
 }
 
-/// Which calls are shown: those the stage is about, first of each name, before those that prepare; in their order.
+/// Which calls are shown: those the stage is about, first of each name, before those that prepare; in their order. What
+/// was called again in the same words says nothing new.
 fn chosen(all: &[Told<'_>], stage: &str, failed: bool) -> Vec<usize> {
     let own = Stage::of(stage).map_or::<&[&str], _>(&[], Stage::own_calls);
     let first = |at: &usize| !all[..*at].iter().any(|(other, ..)| other.name == all[*at].0.name);
     let refused = |at: &usize| all[*at].2.is_some();
-    let ours = |at: &usize| own.contains(&all[*at].0.name.as_ref()) && !refused(at);
+    let again = |at: &usize| all[..*at].iter().any(|(other, ..)| *other == all[*at].0);
+    let own_call =
+        |call: &Call| own.iter().any(|own| *own == call.name || call.args.get("op").is_some_and(|op| op == own));
+    let ours = |at: &usize| own_call(all[*at].0) && !refused(at) && !again(at);
     let mut chosen: Vec<usize> = Vec::new();
     if failed && let Some(last) = (0..all.len()).rev().find(refused) {
         chosen.push(last);
@@ -183,6 +187,7 @@ fn result(name: &str, ret: Option<i64>, errno: Option<&str>) -> String {
         (_, Some(errno), _) => format!("= {errno}"),
         (Some(pid), _, Some(Type::Pid)) => format!("= {pid}"),
         (Some(mode), _, Some(Type::Mode)) => format!("= {mode:04o}"),
+        (Some(address), _, Some(Type::Address)) => format!("= {address:#x}"),
         (Some(number), ..) => format!("= {number}"),
         (None, None, _) => "= ?".to_owned(),
     }

@@ -43,7 +43,11 @@ pub fn spelt(sort: Type, value: &Value) -> String {
         (Type::Mode, Value::Number(mode)) => {
             format!("{:#05o}", mode.as_u64().unwrap_or_default()).replacen("0o", "0", 1)
         }
-        (Type::Flags | Type::Pid | Type::Fd | Type::Count | Type::Inode, Value::String(text)) => text.clone(),
+        (Type::Hex | Type::Address, Value::Number(number)) => format!("{:#x}", number.as_u64().unwrap_or_default()),
+        (
+            Type::Flags | Type::Pid | Type::Fd | Type::Count | Type::Inode | Type::Hex | Type::Address,
+            Value::String(text),
+        ) => text.clone(),
         (_, Value::String(text)) => quoted(text),
         (_, Value::Array(items)) => {
             let inner: Vec<String> = items.iter().map(|item| spelt(sort, item)).collect();

@@ -10,6 +10,8 @@ use serde_json::{Map, Value};
 const ROWS: usize = 8;
 /// How many firewall rules are: they are long.
 const RULES: usize = 3;
+/// How many parts of a machine, and how many groups of its kernel's log: each says something of its own.
+const PARTS: usize = 14;
 
 /// The rows of all bulk work of a stage, work of one name in one table.
 pub fn rows(events: &[Event], style: &Style) -> String {
@@ -25,8 +27,12 @@ pub fn rows(events: &[Event], style: &Style) -> String {
             }
         }
     }
-    let render = |(_, rows): (&str, Vec<Vec<String>>)| {
-        let most = if rows[0].len() == 1 { RULES } else { ROWS };
+    let render = |(name, rows): (&str, Vec<Vec<String>>)| {
+        let most = match name {
+            "part" | "boot" => PARTS,
+            _ if rows[0].len() == 1 => RULES,
+            _ => ROWS,
+        };
         let rows = if rows.len() > most { telling(rows, most) } else { rows };
         // A single cell is a line of text, not a column: it may be as long as a rule of a firewall.
         if rows.iter().all(|row| row.len() == 1) {
@@ -50,13 +56,14 @@ fn telling(rows: Vec<Vec<String>>, most: usize) -> Vec<Vec<String>> {
     shown
 }
 
-struct Fields<'a> {
-    with: &'a Map<String, Value>,
-    stable: bool,
+/// What a piece of work is about, by name.
+pub(super) struct Fields<'a> {
+    pub(super) with: &'a Map<String, Value>,
+    pub(super) stable: bool,
 }
 
 impl Fields<'_> {
-    fn text(&self, name: &str) -> String {
+    pub(super) fn text(&self, name: &str) -> String {
         match self.with.get(name) {
             Some(Value::String(text)) => text.clone(),
             Some(Value::Null) | None => String::new(),
@@ -69,7 +76,7 @@ impl Fields<'_> {
     }
 
     /// A size, or its place in stable mode.
-    fn bytes(&self, name: &str) -> String {
+    pub(super) fn bytes(&self, name: &str) -> String {
         if self.stable { "(size)".to_owned() } else { bytes(self.number(name)) }
     }
 
@@ -77,13 +84,18 @@ impl Fields<'_> {
         if self.stable { "(time)".to_owned() } else { span(self.number(name)) }
     }
 
-    fn count(&self, name: &str, word: &str) -> Option<String> {
+    pub(super) fn count(&self, name: &str, word: &str) -> Option<String> {
         let number = self.number(name);
         if self.stable {
             return self.with.contains_key(name).then(|| format!("(n) {word}"));
         }
         let word = if number == 1 { word.trim_end_matches('s') } else { word };
         (number > 0).then(|| format!("{number} {word}"))
+    }
+
+    /// A time that was counted in milliseconds.
+    pub(super) fn millis(&self, name: &str) -> String {
+        if self.stable { "(time)".to_owned() } else { format!("{} ms", self.number(name)) }
     }
 
     /// A digest as long everywhere: its first twelve digits.
@@ -123,6 +135,9 @@ fn row(work: &str, fields: &Fields<'_>) -> Vec<String> {
             fields.text("default")
         )],
         "rules" => vec![fields.text("rule")],
+        "guest_kernel" | "initramfs" | "drivers" | "disk" | "part" | "boot" | "answer" | "code" => {
+            super::machine::row(work, fields)
+        }
         "port_proxy" => vec![format!("process {}: {}", fields.text("pid"), fields.text("command"))],
         _ => vec![
             fields.with.iter().map(|(name, _)| format!("{name}={}", fields.text(name))).collect::<Vec<_>>().join("  "),

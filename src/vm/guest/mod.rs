@@ -1,1 +1,133 @@
 //! rlab as the first process of a virtual machine.
+//!
+//! The kernel has unpacked the initramfs and started this file as process 1. There is no other program, no disk yet and no
+//! one to ask: whatever the machine is to be, it becomes from here. What `stage/` does for a container, this does for a
+//! whole system; most of it is simpler, because there is no other system from which it would have to be kept apart.
+
+mod channel;
+mod drivers;
+mod link;
+mod program;
+mod relay;
+mod tree;
+
+use super::order::{Order, Piece, refused};
+use crate::engine::resolve_user;
+use crate::shim::{Failure, plain};
+use crate::sys;
+use crate::trace::{self, Actor, Stage};
+use channel::Channel;
+pub use link::{ADDRESS, GATEWAY, RESOLV_CONF};
+use std::fs::OpenOptions;
+use std::path::Path;
+
+/// The hidden command by which rlab knows that it is process 1 of a machine. The kernel passes it on from its own command
+/// line.
+pub const COMMAND: &str = "vm-guest";
+/// Said after the command when the host wants to know what happens.
+pub const TOLD: &str = "told";
+/// Where events lie until they are sent: in the initramfs, which is memory.
+const TRACE: &str = "/trace.jsonl";
+
+/// Process 1: from the kernel's first instruction for it to the machine's last. It never comes back.
+pub fn main(args: &[String]) -> ! {
+    if args.first().is_some_and(|arg| arg == TOLD) {
+        listen();
+    }
+    if let Err(reason) = live() {
+        // On the console: it is the only way out that needs no driver.
+        let _nobody_reads = sys::write(sys::stderr(), format!("rlab: {reason}\n").as_bytes());
+    }
+    // QEMU was told to end where a machine would start anew, so this is its end, too.
+    let _refused = sys::power_off();
+    let _refused = sys::restart();
+    // Only a kernel that does neither comes here. When process 1 ends, the kernel panics, and that ends the machine as well.
+    sys::exit_now(1)
+}
+
+fn listen() {
+    if let Ok(file) = OpenOptions::new().create(true).append(true).open(TRACE) {
+        trace::open(file, sys::shared_counter(), None);
+        trace::become_actor(Actor::Guest, Some(sys::getpid()));
+    }
+}
+
+/// The machine's life. What goes wrong before the channel is there can only be said on the console.
+fn live() -> Result<(), String> {
+    let told = |failure: Failure| crate::shim::RuntimeError::from(failure).to_string();
+    let (mut channel, order, process) = trace::stage(Stage::GuestInit, || -> Result<_, Ending> {
+        tree::begin()?;
+        drivers::load()?;
+        let mut channel = Channel::open()?;
+        channel.send(&Piece::Here)?;
+        let order = channel.order()?;
+        match become_system(&order) {
+            Ok(process) => Ok((channel, order, process)),
+            Err(failure) => Err(Ending::Told(channel, failure)),
+        }
+    })
+    .or_else(|ending| match ending {
+        Ending::Untold(failure) => Err(told(failure)),
+        Ending::Told(mut channel, failure) => {
+            channel.send_events(TRACE);
+            let said = channel.send(&Piece::Failed(Box::new(failure.clone())));
+            channel.drain();
+            Err(said.err().map_or_else(|| told(failure), told))
+        }
+    })?;
+    channel.send_events(TRACE);
+    let started = trace::stage(Stage::GuestExec, || program::start(&order, &process));
+    channel.send_events(TRACE);
+    match started {
+        Ok(program) => relay::run(&mut channel, program, TRACE).map_err(told),
+        Err(failure) => {
+            let said = channel.send(&Piece::Failed(Box::new(failure)));
+            channel.drain();
+            said.map_err(told)
+        }
+    }
+}
+
+/// How the beginning failed: with or without someone to tell.
+enum Ending {
+    Untold(Failure),
+    Told(Channel, Failure),
+}
+
+impl From<Failure> for Ending {
+    fn from(failure: Failure) -> Ending {
+        Ending::Untold(failure)
+    }
+}
+
+/// The order, step by step. After it `/` is the image's tree, and the program can be started.
+fn become_system(order: &Order) -> Result<plain::Process, Failure> {
+    let root = tree::stack()?;
+    tree::fill(&root, order)?;
+    sys::sethostname(&order.hostname).map_err(refused("guest_init"))?;
+    if order.network {
+        link::set_up()?;
+    }
+    for (name, value) in &order.sysctl {
+        let path = Path::new("/proc/sys").join(name.replace('.', "/"));
+        sys::write_file(&path, value).map_err(refused("guest_init"))?;
+    }
+    let unknown = |error: crate::engine::Error| Failure::Refused {
+        stage: Stage::GuestInit.id().to_owned(),
+        reason: error.to_string(),
+    };
+    let user = resolve_user(&order.user, &root).map_err(unknown)?;
+    tree::enter(order.read_only)?;
+    let mut env = order.env.clone();
+    if !env.iter().any(|entry| entry.starts_with("HOME=")) {
+        env.push(format!("HOME={}", user.home));
+    }
+    Ok(plain::Process {
+        args: order.args.clone(),
+        env,
+        cwd: order.cwd.clone(),
+        uid: user.uid,
+        gid: user.gid,
+        groups: user.groups,
+    })
+}

@@ -1,1 +1,11 @@
 //! The machine: QEMU's command line, its process, and the channel into it.
+
+mod answer;
+pub mod command;
+mod console;
+mod input;
+mod session;
+pub mod start;
+
+pub use answer::Answer;
+pub use session::{Outcome, Reached, Session};

@@ -116,6 +116,19 @@ impl Apt {
         Ok(())
     }
 
+    /// Fetches these packages alone, without what they depend on, and compares each with the digest the lists promise.
+    pub fn download(&self, packages: &[Package]) -> Result<()> {
+        let exact: Vec<String> =
+            packages.iter().map(|package| format!("{}={}", package.name, package.version)).collect();
+        let args: Vec<&str> = ["download", "-qq"].into_iter().chain(exact.iter().map(String::as_str)).collect();
+        self.run("fetch the packages", &self.archives(), &args)?;
+        match packages.iter().find_map(|package| self.is_intact(package).map(|is| (!is).then_some(package)).transpose())
+        {
+            Some(damaged) => Err(Error::Damaged { package: damaged?.file.clone() }),
+            None => Ok(()),
+        }
+    }
+
     pub fn all_here(&self, packages: &[Package]) -> bool {
         packages.iter().all(|package| self.path(package).exists())
     }
@@ -167,7 +180,8 @@ impl Apt {
         for (key, path) in own {
             command.arg("-o").arg(format!("{key}={}", path.display()));
         }
-        let output = output("apt-get", command.args(args))?;
+        // `download` puts files where it is run.
+        let output = output("apt-get", command.args(args).current_dir(self.archives()))?;
         if output.status.success() {
             return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
         }

@@ -3,6 +3,7 @@
 //! Three layers, as images from a registry have: a small Debian, the program, its configuration. Two images of this
 //! kind share the first, down to its digest, so it is stored and unpacked once.
 mod apt;
+mod kernel;
 mod listing;
 mod package;
 mod recipe;
@@ -20,6 +21,7 @@ use listing::Package;
 use package::{REPLACED, Unpacker};
 use recipe::{BASE, RECIPES};
 
+pub use kernel::unpack_kernel;
 pub use recipe::Recipe;
 
 const PATH: &str = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";

@@ -1,0 +1,140 @@
+//! A machine in the story: its kernel, its disk, its parts, and what its kernel's log said, a row each.
+
+use super::layout::{pieces, shortened};
+use super::work::Fields;
+use crate::trace::texts::english;
+
+/// How wide QEMU's words for a part may be, so that the columns beside them fit.
+const WORDS: usize = 42;
+
+/// The row of a piece of work.
+pub fn row(work: &str, fields: &Fields<'_>) -> Vec<String> {
+    let path = || shortened(&fields.text("path"));
+    match work {
+        "guest_kernel" => {
+            vec![format!("Linux {}", fields.text("release")), fields.bytes("size"), fields.text("came"), path()]
+        }
+        "initramfs" => vec!["initramfs".to_owned(), fields.bytes("size"), fields.text("came"), path()],
+        "drivers" => vec![format!("drivers: {}", fields.text("names"))],
+        "disk" => {
+            let holds = [Some(fields.bytes("size")), fields.count("files", "files")];
+            vec![holds.into_iter().flatten().collect::<Vec<_>>().join(", "), fields.text("came"), path()]
+        }
+        "part" => {
+            let part = fields.text("part");
+            let twin = english().parts.get(&part).cloned().unwrap_or_default();
+            vec![part, folded(&shortened(&fields.text("args"))), twin]
+        }
+        "boot" => vec![
+            fields.text("group"),
+            fields.count("lines", "lines").unwrap_or_default(),
+            format!("at {}", fields.millis("from_ms")),
+            format!("for {}", fields.millis("took_ms")),
+            fields.text("told"),
+        ],
+        "answer" => {
+            let after = format!("after {}", fields.millis("after_ms"));
+            vec![fields.text("url"), fields.text("status"), after]
+        }
+        // A program, instruction by instruction.
+        _ => vec![fields.text("at"), fields.text("bytes"), fields.text("words"), fields.text("says")],
+    }
+}
+
+/// QEMU's words, broken between them, or between the options of one, before they push the other columns away.
+fn folded(args: &str) -> String {
+    let options = textwrap::Options::new(WORDS)
+        .break_words(true)
+        .subsequent_indent("  ")
+        .word_separator(textwrap::WordSeparator::Custom(pieces))
+        .word_splitter(textwrap::WordSplitter::NoHyphenation);
+    textwrap::fill(args, options)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Block, Style, story};
+    use crate::trace::event::{Actor, Event, Kind, SCHEMA_VERSION};
+    use serde_json::{Value, json};
+
+    fn told(stage: &'static str, works: &[(&'static str, Value)], stable: bool) -> String {
+        let event =
+            |kind| Event { v: SCHEMA_VERSION, seq: 1, t_ns: 0, actor: Actor::Vm, pid: 1, stage: stage.into(), kind };
+        let mut events: Vec<Event> = vec![];
+        for (work, with) in works {
+            let Value::Object(with) = with.clone() else { unreachable!() };
+            events.push(event(Kind::Work { work: (*work).into(), with }));
+        }
+        events.push(event(Kind::Leave { dur_ns: 2_000_000, failed: false }));
+        let block = Block { number: 1, stage: stage.into(), events, complete: true };
+        let text = story::block(&block, &Style { width: 80, colour: false, stable });
+        for line in text.lines() {
+            assert!(line.chars().count() <= 80 && !line.ends_with(' '), "{line:?}");
+        }
+        text
+    }
+
+    #[test]
+    fn the_parts_of_a_machine_stand_beside_what_a_container_has() {
+        let part = |part: &str, args: &str| ("part", json!({"part": part, "args": args}));
+        let digest = "0123456789abcdef".repeat(4);
+        let drive = format!(
+            "-drive if=none,id=disk,format=raw,readonly=on,file=/var/lib/rlab/vm/disks/{digest}.ext4 -device virtio-blk-pci,drive=disk"
+        );
+        let parts = ["machine", "accelerator", "processor", "firmware", "channel", "console", "kernel", "share"];
+        let mut works: Vec<_> = parts.iter().map(|name| part(name, "-words")).collect();
+        works.extend([part("memory", "-m 512M"), part("disk", &drive), part("network", "-netdev user,id=net")]);
+        let text = told("machine", &works, false);
+        assert!(text.contains("In a container   config.json"), "{text}");
+        let rows: Vec<&str> = text.lines().filter(|line| line.contains("-words")).collect();
+        assert_eq!(rows.len(), parts.len(), "{text}");
+        let has = |row: &str| text.lines().any(|line| line.split_whitespace().collect::<Vec<_>>().join(" ") == row);
+        assert!(has("memory -m 512M cgroup memory limit"), "{text}");
+        assert!(has("disk -drive if=none,id=disk,format=raw, overlayfs"), "{text}");
+        assert!(text.contains("0123456789ab….ext4"), "{text}");
+        assert!(has("network -netdev user,id=net veth pair, bridge"), "{text}");
+    }
+
+    #[test]
+    fn a_kernel_s_log_is_a_table_of_what_it_met() {
+        let group = |group: &str, lines: u64, told: &str| {
+            ("boot", json!({"group": group, "lines": lines, "from_ms": 12, "took_ms": 340, "told": told}))
+        };
+        let mut works: Vec<_> = ["CPU", "memory", "devices", "filesystems", "init", "network", "clock", "console"]
+            .map(|name| group(name, 20, "virtio_blk virtio1: [vda] 409600 512-byte logical blocks (210 MB/200 MiB)"))
+            .into();
+        works.push(group("other", 1, "last"));
+        let text = told("boot", &works, false);
+        assert!(!text.contains("more (--explain"), "{text}");
+        assert!(text.contains("CPU          20 lines  at 12 ms  for 340 ms  virtio_blk"), "{text}");
+        let text = told("boot", &works, true);
+        assert!(text.contains("CPU          (n) lines  at (time)  for (time)  virtio_blk"), "{text}");
+    }
+
+    #[test]
+    fn kernel_disk_and_answer_are_a_line_each() {
+        let kernel =
+            json!({"release": "6.1.0-40-cloud-amd64", "path": "/boot/vmlinuz", "size": 8_200_000, "came": "kept"});
+        let initramfs = json!({"path": "/i", "size": 900_000, "came": "made"});
+        let drivers = json!({"names": "virtio_pci virtio_blk"});
+        let works = [("guest_kernel", kernel), ("initramfs", initramfs), ("drivers", drivers)];
+        let text = told("kernel", &works, false);
+        assert!(text.contains("Linux 6.1.0-40-cloud-amd64  8.2 MB  kept  /boot/vmlinuz"), "{text}");
+        assert!(text.contains("initramfs  900 kB  made  /i"), "{text}");
+        assert!(text.contains("drivers: virtio_pci virtio_blk"), "{text}");
+        let disk = json!({"path": "/d.ext4", "size": 187_000_000, "files": 6112, "came": "made"});
+        assert!(told("disk", &[("disk", disk)], false).contains("187 MB, 6112 files  made  /d.ext4"));
+        let answer = json!({"url": "http://localhost:8080", "status": 200, "after_ms": 1234});
+        let text = told("first_answer", &[("answer", answer.clone())], false);
+        assert!(text.contains("http://localhost:8080  200  after 1234 ms"), "{text}");
+        assert!(told("first_answer", &[("answer", answer)], true).contains("after (time)"));
+    }
+
+    #[test]
+    fn a_program_is_listed_with_its_assembler() {
+        let code =
+            json!({"at": "0x1000", "bytes": "be 10 10", "words": "mov si, text", "says": "where the letters begin"});
+        let text = told("guest_code", &[("code", code)], false);
+        assert!(text.contains("   0x1000  be 10 10  mov si, text  where the letters begin\n"), "{text}");
+    }
+}

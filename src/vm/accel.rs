@@ -1,1 +1,0 @@
-//! KVM or emulation: which of the two runs an ordinary kernel here.

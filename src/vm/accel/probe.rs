@@ -1,0 +1,103 @@
+//! Tries the kernel under KVM: no disk, no files, so that it must give up in a panic, which reboots at once, which ends QEMU.
+//! A kernel that comes to its own end has run.
+
+use super::super::boot_log::{parse_console, plain};
+use super::super::diagnose::complaint;
+use super::Found;
+use crate::sys::{self, Child, Ended, Program, SIGKILL, poll_readable};
+use std::os::fd::AsFd;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// A kernel under KVM says its first word some 0.1 s after QEMU was started. Thirty times as much is a hang, on a busy host
+/// too.
+const FIRST_WORD_LIMIT: Duration = Duration::from_secs(3);
+/// A kernel that has begun comes to its end within a second.
+pub const WHOLE_LIMIT: Duration = Duration::from_secs(10);
+/// How much is read of a guest that never stops talking.
+const CONSOLE_BYTES: usize = 1 << 20;
+
+/// What the machine is made of: least, and of the kind that is booted afterwards.
+fn arguments(qemu: &Path, kernel: &Path) -> Vec<String> {
+    let name = qemu.file_name().unwrap_or(qemu.as_os_str()).to_string_lossy().into_owned();
+    // `earlyprintk`: without it the kernel keeps its first messages until the console is found, late in its boot.
+    let parts = "-M q35 -accel kvm -cpu host -m 192 -nodefaults -no-user-config -display none -no-reboot -serial stdio";
+    let mut arguments = vec![name];
+    arguments.extend(parts.split(' ').map(str::to_owned));
+    arguments.extend(["-kernel".to_owned(), kernel.to_string_lossy().into_owned()]);
+    arguments.extend(["-append".to_owned(), "console=ttyS0 earlyprintk=serial panic=-1".to_owned()]);
+    arguments
+}
+
+/// Runs it. The inner error is QEMU's own refusal, in its words.
+pub fn run(qemu: &Path, kernel: &Path) -> Result<Result<Found, String>, sys::Error> {
+    let begun = Instant::now();
+    let child = sys::spawn(&Program { path: qemu, args: arguments(qemu, kernel), env: vec![], stays: false, dies_with_us: true, keeps: &[] })?;
+    let mut heard = Heard::default();
+    let ended_in_time = heard.listen(&child, begun);
+    if !ended_in_time && let Ok(pidfd) = sys::pidfd_open(child.pid) {
+        let _ended_by_itself = sys::pidfd_send_signal(pidfd.as_fd(), child.pid, SIGKILL);
+    }
+    let ended = sys::wait(child.pid, true)?.map(|(_, ended)| ended);
+    let took = begun.elapsed();
+    Ok(heard.judged(ended_in_time.then_some(ended).flatten(), took))
+}
+
+/// What came from QEMU.
+#[derive(Default)]
+struct Heard {
+    console: Vec<u8>,
+    errors: Vec<u8>,
+    last_at: Duration,
+}
+
+impl Heard {
+    /// Until QEMU closes its streams, which it does when it ends, or the time is over.
+    fn listen(&mut self, child: &Child, begun: Instant) -> bool {
+        let mut open = vec![&child.stdout];
+        open.extend(child.stderr.as_ref());
+        while !open.is_empty() {
+            let limit = if self.has_kernels_word() { WHOLE_LIMIT } else { FIRST_WORD_LIMIT };
+            let Some(left) = limit.checked_sub(begun.elapsed()) else { return false };
+            let wait_ms = u16::try_from(left.as_millis()).unwrap_or(u16::MAX).max(1);
+            let streams: Vec<_> = open.iter().map(|stream| stream.as_fd()).collect();
+            let ready = poll_readable(&streams, Some(wait_ms)).unwrap_or_default();
+            let ready: Vec<_> = open.iter().zip(ready).filter(|(_, ready)| *ready).map(|(stream, _)| *stream).collect();
+            for stream in ready {
+                let mut buffer = [0; 4096];
+                let length = sys::read(stream, &mut buffer).unwrap_or(0);
+                if length == 0 {
+                    open.retain(|one| !std::ptr::eq(*one, stream));
+                }
+                let is_console = std::ptr::eq(stream, &raw const child.stdout);
+                let into = if is_console { &mut self.console } else { &mut self.errors };
+                into.extend_from_slice(&buffer[..length.min(CONSOLE_BYTES.saturating_sub(into.len()))]);
+                self.last_at = begun.elapsed();
+            }
+        }
+        true
+    }
+
+    /// Firmware and the boot loader's part of the kernel's file speak on the same line; only the kernel tells the time.
+    fn has_kernels_word(&self) -> bool {
+        !parse_console(&String::from_utf8_lossy(&self.console)).is_empty()
+    }
+
+    fn judged(&self, ended: Option<Ended>, took: Duration) -> Result<Found, String> {
+        let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        match ended {
+            Some(Ended::Exited(0)) if self.has_kernels_word() => Ok(Found::Runs { took_ms: millis(took) }),
+            Some(Ended::Exited(0)) => Err("the machine reset itself before its kernel said a word".to_owned()),
+            Some(Ended::Exited(status)) => {
+                let stderr = String::from_utf8_lossy(&self.errors);
+                Err(complaint(&stderr, status))
+            }
+            Some(Ended::Signalled(signal)) => Err(format!("it was ended by {}", sys::signal_name(signal))),
+            None => {
+                let text = String::from_utf8_lossy(&self.console);
+                let last = text.lines().map(plain).filter(|line| !line.trim().is_empty()).next_back();
+                Ok(Found::Hangs { waited_ms: millis(took.saturating_sub(self.last_at)), last })
+            }
+        }
+    }
+}

@@ -1,1 +1,0 @@
-//! The guest kernel's own log, taken apart: what it met, and when.

@@ -1,1 +1,0 @@
-//! Why a machine did not come up, by what it said last.

@@ -1,0 +1,369 @@
+//! A machine that runs: its process, its console, the channel into it, and the user's terminal and signals.
+//!
+//! One loop waits on all of them. What the machine is waited for changes: the kernel's first words, the guest's rlab, the
+//! program, its end.
+
+use super::console::Console;
+use super::input::Input;
+use crate::shim::{Failure, Signals, asks_to_end};
+use crate::sys::{self, Child, Ended, Errno, Ready};
+use crate::trace;
+use crate::vm::order::{Decoder, Garbled, Order, Piece};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::{Duration, Instant};
+
+const CHUNK: usize = 64 * 1024;
+/// As often as that someone looks whether there is an answer.
+const TICK_MS: u16 = 20;
+/// As many requests to end as docker run takes before it stops being polite.
+const PATIENCE: usize = 3;
+/// PIPE_BUF: an output that is ready for writing takes this much without making us wait, see pipe(7).
+const SURE_BYTES: usize = 4096;
+
+/// How far the machine has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Reached {
+    /// QEMU was started.
+    Power,
+    /// The kernel has said its first words.
+    Kernel,
+    /// rlab runs in the guest.
+    Guest,
+    /// The program runs.
+    Program,
+}
+
+/// What the loop waits on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Source {
+    Qemu,
+    Signal,
+    Console,
+    FromGuest,
+    ToGuest,
+    Input,
+    ToUser(usize),
+}
+
+/// What the machine's life came to.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Outcome {
+    /// It has come as far as was waited for.
+    Reached,
+    /// The program has ended.
+    Ended(Ended),
+    /// The program could not be started.
+    Failed(Box<Failure>),
+    /// QEMU has ended, or its guest has hung up, before anyone said how the program ended.
+    Dead,
+    /// The user asked for the end before there was a program to ask.
+    Interrupted(i32),
+    /// Nothing was heard for too long.
+    Silent,
+    /// What came over the channel is no word of rlab's.
+    Garbled(Garbled),
+}
+
+/// A running machine.
+pub struct Session<'a> {
+    process: Child,
+    pidfd: OwnedFd,
+    channel: Option<OwnedFd>,
+    decoder: Decoder,
+    to_guest: Vec<u8>,
+    /// Bytes for our standard output and error that they have not taken yet.
+    to_user: [Vec<u8>; 2],
+    /// The serial console.
+    pub console: Console,
+    input: Input,
+    signals: &'a mut Signals,
+    order: Option<Order>,
+    terminal: bool,
+    reached: Reached,
+    ended: Option<Outcome>,
+    requests: usize,
+    /// How long the trace had been open here when the guest's began.
+    later: Option<Duration>,
+}
+
+impl<'a> Session<'a> {
+    /// Looks after a QEMU that was just started.
+    pub fn new(
+        process: Child,
+        channel: OwnedFd,
+        console: OwnedFd,
+        order: Order,
+        signals: &'a mut Signals,
+    ) -> Result<Session<'a>, Errno> {
+        sys::set_nonblocking(&channel)?;
+        let pidfd = sys::pidfd_open(process.pid)?;
+        Ok(Session {
+            pidfd,
+            process,
+            channel: Some(channel),
+            decoder: Decoder::default(),
+            to_guest: Vec::new(),
+            to_user: [Vec::new(), Vec::new()],
+            console: Console::new(console),
+            input: Input::new(order.interactive),
+            signals,
+            terminal: order.terminal,
+            order: Some(order),
+            reached: Reached::Power,
+            ended: None,
+            requests: 0,
+            later: None,
+        })
+    }
+
+    /// QEMU's process.
+    pub fn pid(&self) -> i32 {
+        self.process.pid
+    }
+
+    /// How far it has come.
+    pub fn reached(&self) -> Reached {
+        self.reached
+    }
+
+    /// Until the machine has come so far, or `limit` is over.
+    pub fn until(&mut self, wanted: Reached, limit: Duration) -> Outcome {
+        let begun = Instant::now();
+        loop {
+            if let Some(ended) = &self.ended {
+                return ended.clone();
+            }
+            if self.reached >= wanted {
+                return Outcome::Reached;
+            }
+            if begun.elapsed() >= limit {
+                return Outcome::Silent;
+            }
+            self.turn(Some(TICK_MS));
+        }
+    }
+
+    /// Until the program has ended; `look` is called between, and ends the waiting as `Reached` by true.
+    pub fn until_looked(&mut self, mut look: impl FnMut() -> bool) -> Outcome {
+        loop {
+            if let Some(ended) = &self.ended {
+                return ended.clone();
+            }
+            if look() {
+                return Outcome::Reached;
+            }
+            self.turn(Some(TICK_MS));
+        }
+    }
+
+    /// Until the program has ended.
+    pub fn until_ended(&mut self) -> Outcome {
+        while self.ended.is_none() {
+            self.turn(None);
+        }
+        self.ended.clone().unwrap_or(Outcome::Dead)
+    }
+
+    /// From now on the guest's terminal does the line editing.
+    pub fn go_raw(&mut self) {
+        self.input.go_raw(self.terminal);
+    }
+
+    /// Pulls the plug, if it is still in; gives how QEMU ended and what it said on its standard error.
+    pub fn switch_off(&mut self, patience_ms: u16) -> Result<(Ended, String), sys::Error> {
+        self.input.restore();
+        self.channel = None;
+        let in_time = sys::poll_readable(&[self.pidfd.as_fd()], Some(patience_ms)).is_ok_and(|ready| ready[0]);
+        if !in_time {
+            sys::pidfd_send_signal(self.pidfd.as_fd(), self.process.pid, sys::SIGKILL)?;
+        }
+        let ended = sys::wait(self.process.pid, true)?.map_or(Ended::Exited(0), |(_, ended)| ended);
+        self.console.drain();
+        let mut said = String::new();
+        if let Some(mut stderr) = self.process.stderr.take() {
+            let _not_text = std::io::Read::read_to_string(&mut stderr, &mut said);
+        }
+        Ok((ended, said))
+    }
+
+    /// Waits once, and moves what is ready.
+    fn turn(&mut self, limit_ms: Option<u16>) {
+        self.obey();
+        let wanted = self.wanted();
+        let polled: Vec<_> = wanted.iter().map(|(_, fd, ready)| (*fd, *ready)).collect();
+        let ready = sys::poll(&polled, limit_ms).unwrap_or_default();
+        let ready: Vec<Source> =
+            wanted.iter().zip(ready).filter(|(_, ready)| *ready).map(|((source, ..), _)| *source).collect();
+        for source in &ready {
+            match source {
+                Source::Console => self.console.turn(),
+                Source::FromGuest => self.hear(),
+                Source::ToGuest => self.say(),
+                Source::Input => {
+                    if let Some(piece) = self.input.turn() {
+                        self.tell(&piece);
+                    }
+                }
+                Source::ToUser(which) => self.hand_on(*which),
+                Source::Qemu | Source::Signal => {}
+            }
+        }
+        if self.reached == Reached::Power && self.console.kernel_after.is_some() {
+            self.reached = Reached::Kernel;
+        }
+        // Only when nothing else was to be heard: its last words are worth more than its death.
+        if ready == [Source::Qemu] {
+            self.end(Outcome::Dead);
+        }
+    }
+
+    fn wanted(&self) -> Vec<(Source, BorrowedFd<'_>, Ready)> {
+        let mut wanted = vec![
+            (Source::Qemu, self.pidfd.as_fd(), Ready::Read),
+            (Source::Signal, self.signals.fd(), Ready::Read),
+        ];
+        wanted.extend(self.console.fd().map(|fd| (Source::Console, fd, Ready::Read)));
+        let busy = self.to_user.iter().any(|waiting| !waiting.is_empty());
+        if let Some(channel) = &self.channel {
+            // Who reads our output sets the pace: the guest's program waits, but its signals pass.
+            if !busy {
+                wanted.push((Source::FromGuest, channel.as_fd(), Ready::Read));
+            }
+            if !self.to_guest.is_empty() {
+                wanted.push((Source::ToGuest, channel.as_fd(), Ready::Write));
+            }
+        }
+        if self.reached == Reached::Program && self.input.wants() {
+            wanted.push((Source::Input, sys::stdin(), Ready::Read));
+        }
+        for (which, target) in [sys::stdout(), sys::stderr()].into_iter().enumerate() {
+            if !self.to_user[which].is_empty() {
+                wanted.push((Source::ToUser(which), target, Ready::Write));
+            }
+        }
+        wanted
+    }
+
+    /// The user's signals are the program's. Before there is one, and when it does not listen, the plug is pulled.
+    fn obey(&mut self) {
+        while let Some(signal) = self.signals.next() {
+            match signal {
+                sys::SIGWINCH => {
+                    if let Some(size) = sys::window_size(std::io::stdin()).filter(|_| self.terminal) {
+                        self.tell(&size.into());
+                    }
+                }
+                // These are about rlab's own children and pipes.
+                sys::SIGCHLD | sys::SIGPIPE => {}
+                signal if asks_to_end(signal) && self.reached < Reached::Program => {
+                    self.end(Outcome::Interrupted(signal));
+                }
+                signal => {
+                    self.requests += usize::from(asks_to_end(signal));
+                    if self.requests >= PATIENCE {
+                        self.end(Outcome::Ended(Ended::Signalled(sys::SIGKILL)));
+                    }
+                    self.tell(&Piece::Signal(signal));
+                }
+            }
+        }
+    }
+
+    fn end(&mut self, outcome: Outcome) {
+        self.ended.get_or_insert(outcome);
+    }
+
+    /// Puts a piece into the queue.
+    fn tell(&mut self, piece: &Piece) {
+        self.to_guest.extend(piece.encode());
+        self.say();
+    }
+
+    fn say(&mut self) {
+        let Some(channel) = &self.channel else { return };
+        match sys::write(channel, &self.to_guest) {
+            Ok(written) => drop(self.to_guest.drain(..written)),
+            Err(Errno::EAGAIN | Errno::EINTR) => {}
+            // QEMU is gone, and that is noticed elsewhere.
+            Err(_) => self.to_guest.clear(),
+        }
+    }
+
+    fn hear(&mut self) {
+        let Some(channel) = &self.channel else { return };
+        let mut buffer = vec![0; CHUNK];
+        match sys::read(channel, &mut buffer) {
+            Err(Errno::EAGAIN | Errno::EINTR) => return,
+            Ok(0) | Err(_) => {
+                self.channel = None;
+                return;
+            }
+            Ok(length) => self.decoder.push(&buffer[..length]),
+        }
+        loop {
+            match self.decoder.next() {
+                Ok(Some(piece)) => self.heard(piece),
+                Ok(None) => return,
+                Err(garbled) => {
+                    self.channel = None;
+                    return self.end(Outcome::Garbled(garbled));
+                }
+            }
+        }
+    }
+
+    fn heard(&mut self, piece: Piece) {
+        match piece {
+            Piece::Here => {
+                self.reached = Reached::Guest;
+                if let Some(order) = self.order.take() {
+                    self.tell(&Piece::Order(Box::new(order)));
+                }
+            }
+            Piece::Started(_) => self.reached = Reached::Program,
+            Piece::Taken(bytes) => self.input.taken(bytes),
+            Piece::Output(bytes) => self.to_user[0].extend(bytes),
+            Piece::Errors(bytes) => self.to_user[1].extend(bytes),
+            Piece::Event(event) => {
+                // Its clock began when the guest's rlab did, so the first event is the beginning.
+                let later = *self.later.get_or_insert_with(trace::elapsed);
+                trace::take_in(*event, later);
+                trace::pump();
+            }
+            Piece::Failed(failure) => self.end(Outcome::Failed(failure)),
+            Piece::Ended(ended) => {
+                self.flush();
+                self.end(Outcome::Ended(ended));
+            }
+            // What only a host says.
+            other => self.end(Outcome::Garbled(Garbled(format!("{other:?}").chars().take(40).collect()))),
+        }
+    }
+
+    /// What the program said last still has to reach the user, who may be slow, or gone.
+    fn flush(&mut self) {
+        for which in 0..self.to_user.len() {
+            while !self.to_user[which].is_empty() {
+                self.hand_on(which);
+            }
+        }
+    }
+
+    /// Bytes for one of our outputs, as many as it surely takes. A reader that is gone (`rlab vm run … | head`) is told to
+    /// the program as the end of its own.
+    fn hand_on(&mut self, which: usize) {
+        let target = if which == 0 { sys::stdout() } else { sys::stderr() };
+        let sure = self.to_user[which].len().min(SURE_BYTES);
+        match sys::write(target, &self.to_user[which][..sure]) {
+            Ok(written) => drop(self.to_user[which].drain(..written)),
+            Err(Errno::EAGAIN) => drop(sys::poll(&[(target, Ready::Write)], None)),
+            Err(Errno::EINTR) => {}
+            Err(_) => {
+                self.to_user[which].clear();
+                if self.reached == Reached::Program {
+                    self.tell(&Piece::Signal(sys::SIGPIPE));
+                }
+            }
+        }
+    }
+}
