@@ -41,9 +41,8 @@ pub fn run(home: &Home, options: &MachineOptions, sources: &Sources<'_>, telling
     if let Some(replay) = telling.replay {
         engine::listen(home, &container, replay)?;
     }
-    let result = trace::acting(Actor::Vm, || {
-        live(home, options, sources, &reference, &store, &mut container, &mut signals)
-    });
+    let result =
+        trace::acting(Actor::Vm, || live(home, options, sources, &reference, &store, &mut container, &mut signals));
     // A machine keeps nothing: what the guest wrote was in its memory.
     let (counts, error) = container.journal.undo();
     trace::note("undone", || json!({"things": engine::listed(&counts)}));
@@ -75,8 +74,7 @@ fn live(
     let order = order(options, container, &config, args);
     let forwards = options.network.then(|| forwards(options)).transpose()?;
     let parts = start::Wanted { cache: &cache, qemu: &qemu, options, boot: &kernel, disk, forwards: forwards.clone() };
-    let mut session =
-        trace::stage(Stage::Machine, || start::start(parts, &order, sources.announce, signals))?;
+    let mut session = trace::stage(Stage::Machine, || start::start(parts, &order, sources.announce, signals))?;
     let lived = bring_up(&mut session, options, forwards.as_deref().unwrap_or_default(), &order);
     trace::stage(Stage::PowerOff, || {
         let asked_itself = matches!(lived, Ok(Outcome::Ended(_) | Outcome::Failed(_)));

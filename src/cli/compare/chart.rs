@@ -5,7 +5,7 @@ use crate::vm::compare::report::{Measure, Unit};
 
 /// Columns of the axis itself.
 const AXIS: usize = 64;
-const LABEL: usize = 11;
+const LABEL: usize = 12;
 
 /// The chart, or nothing where no time was measured.
 pub fn chart(measures: &[Measure]) -> String {
@@ -16,7 +16,7 @@ pub fn chart(measures: &[Measure]) -> String {
     for measure in times {
         text.push_str(&format!("{}\n", measure.name));
         for (name, samples) in [("container", &measure.container), ("VM", &measure.machine)] {
-            text.push_str(format!("  {name:<9}{}", axis.row(samples)).trim_end());
+            text.push_str(format!("  {name:<10}{}", axis.row(samples)).trim_end());
             text.push('\n');
         }
     }

@@ -11,7 +11,7 @@ pub fn text(shown: &Shown) -> String {
     }
     if !shown.failed.is_empty() {
         text.push('\n');
-        text.extend(shown.failed.iter().map(|reason| point(&format!("not shown: {reason}"))));
+        text.extend(shown.failed.iter().map(|one| point(&format!("{}, not shown: {}", one.side.word(), one.why))));
     }
     text.push('\n');
     text.extend(shown.said.iter().map(|sentence| point(sentence)));

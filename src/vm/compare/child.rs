@@ -36,6 +36,8 @@ pub struct Running {
 pub struct Finished {
     /// What it wrote to standard output.
     pub stdout: String,
+    /// What it wrote to standard error.
+    pub stderr: String,
     /// From the fork to the end.
     pub took: Duration,
 }
@@ -105,7 +107,8 @@ impl Running {
         self.until(limit, "end", |running| running.ended.is_some())?;
         let good = self.ended.is_some_and(|status| status.success());
         let failure = self.failure();
-        Ok((Finished { stdout: std::mem::take(&mut self.said), took: self.age() }, good, failure))
+        let (stdout, stderr) = (std::mem::take(&mut self.said), std::mem::take(&mut self.complained));
+        Ok((Finished { stdout, stderr, took: self.age() }, good, failure))
     }
 
     /// Asks it to end as Ctrl-C in its own terminal would not: by SIGTERM to rlab alone. Gives how long it took.

@@ -74,10 +74,10 @@ pub enum Error {
     },
 }
 
-/// What the command said, indented below the error; nothing where it said nothing.
+/// What the command said, on one line; nothing where it said nothing.
 fn said(stderr: &str) -> String {
-    let stderr = stderr.trim();
-    if stderr.is_empty() { String::new() } else { format!(": {stderr}") }
+    let lines: Vec<&str> = stderr.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    if lines.is_empty() { String::new() } else { format!(": {}", lines.join(" | ")) }
 }
 
 impl Error {

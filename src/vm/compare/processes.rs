@@ -45,6 +45,8 @@ impl Snapshot {
         let ours = namespace("self");
         let look = |pid: i32| {
             let name = std::fs::read_to_string(format!("/proc/{pid}/comm")).ok()?.trim().to_owned();
+            // A proxy is run by a link to rlab's file, whose name it then has: /proc/self/exe.
+            let name = if name == "exe" { "rlab".to_owned() } else { name };
             let role = match namespace(&pid.to_string()) {
                 // The program's first process is made in it, and leaves no trace of ours.
                 found if found != ours && pid != rlab => Role::Program,

@@ -1,10 +1,13 @@
 //! One kernel or two: what is asked of the kernel inside, and what a change inside changes outside.
 
 use super::{Seen, Show, Shown, empty, sections};
+use crate::sys;
 use crate::vm::compare::Side;
 use crate::vm::compare::child::Running;
 use crate::vm::compare::plan::{LAB, LIMIT};
 use crate::vm::compare::side::Launcher;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 
 /// A setting of the whole kernel, in no namespace.
 const SETTING: &str = "/proc/sys/vm/swappiness";
@@ -18,8 +21,8 @@ pub fn question() -> Shown {
         ("/proc/version", host("/proc/version")),
         ("seconds since the kernel's start", first_word(&uptime).to_owned()),
         ("modules loaded", host("/proc/modules").lines().count().to_string()),
-        ("the clock (date)", "the tool is in the lab image".to_owned()),
-        ("the kernel's log (dmesg)", "begins when the host was started".to_owned()),
+        ("the clock (date)", now()),
+        ("the kernel's log (dmesg)", log()),
         ("vm.swappiness before", host(SETTING)),
         ("writing to it inside", String::new()),
         ("vm.swappiness after", String::new()),
@@ -32,6 +35,17 @@ pub fn question() -> Shown {
         "A machine started a kernel of its own when it started. What is set there is set there.",
     ];
     empty(Show::Kernel, "Which kernel answers inside?", &rows, &said)
+}
+
+fn now() -> String {
+    OffsetDateTime::now_utc().format(&Rfc3339).unwrap_or_default()
+}
+
+/// Its oldest line; a log that runs long overwrites its beginning.
+fn log() -> String {
+    let log = sys::tool::kernel_log().unwrap_or_default();
+    let line = log.lines().next().unwrap_or("not to be read");
+    format!("begins: {}", line.split_once('>').map_or(line, |(_, line)| line))
 }
 
 /// The host's setting, read again after both have tried.
@@ -51,23 +65,23 @@ pub fn look(launcher: &Launcher, side: Side) -> Seen {
     let (finished, good, failure) =
         launcher.start(side, &[], LAB, &["sh", "-c", &script(&value)])?.finish_anyhow(LIMIT)?;
     let found = sections(&finished.stdout);
-    let [version, uptime, modules, date, log, before, written, after] = &found[..] else {
-        return Err(if good { Running::strange("sh", "eight sections", &finished.stdout) } else { failure });
+    let [version, uptime, modules, date, log, before, after] = &found[..] else {
+        return Err(if good { Running::strange("sh", "seven sections", &finished.stdout) } else { failure });
     };
-    let log = log.lines().find(|line| !line.contains("Command line")).unwrap_or("empty").to_owned();
+    let refused = |tool: &str| reason(&finished.stderr, tool).map(|reason| format!("refused: {reason}"));
     Ok(vec![
         version.clone(),
         first_word(uptime).to_owned(),
         modules.lines().count().to_string(),
         date.clone(),
-        if log.contains("EPERM") { "refused (EPERM)".to_owned() } else { log },
+        refused("dmesg").unwrap_or_else(|| format!("begins: {log}")),
         before.clone(),
-        written_or_refused(written, &value),
+        refused("write").unwrap_or_else(|| format!("{value}, taken")),
         after.clone(),
     ])
 }
 
-/// Errors go where the answers go: they are answers.
+/// What is said is answered in sections; what is refused is said on standard error, by the tool's name.
 fn script(value: &str) -> String {
     let asked = [
         "cat /proc/version",
@@ -75,21 +89,16 @@ fn script(value: &str) -> String {
         "cat /proc/modules",
         "date",
         "dmesg 1",
-        &format!("cat {SETTING}"),
-        &format!("write {SETTING} {value}"),
+        &format!("cat {SETTING}; write {SETTING} {value}"),
         &format!("cat {SETTING}"),
     ];
-    asked.map(|line| format!("echo == ; {line} 2>&1")).join("; ").replace("== ;", "== next;")
+    asked.map(|line| format!("echo == next; {line}")).join("; ")
 }
 
-fn written_or_refused(said: &str, value: &str) -> String {
-    if said.is_empty() { format!("{value}, taken") } else { format!("refused: {}", reason(said)) }
-}
-
-/// `write: /proc/…: Read-only file system (EROFS)`: what stands last.
-fn reason(said: &str) -> &str {
-    let line = said.lines().next().unwrap_or_default();
-    line.rsplit_once(": ").map_or(line, |(_, reason)| reason)
+/// `write: /proc/…: Read-only file system (EROFS)`: what stands last on the tool's first line.
+fn reason<'a>(stderr: &'a str, tool: &str) -> Option<&'a str> {
+    let line = stderr.lines().find_map(|line| line.strip_prefix(tool)?.strip_prefix(": "))?;
+    Some(line.rsplit_once(": ").map_or(line, |(_, reason)| reason))
 }
 
 fn first_word(text: &str) -> &str {
@@ -101,17 +110,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_script_asks_for_each_row_once() {
+    fn the_script_asks_for_all_that_is_told() {
         let script = script("60");
-        assert_eq!(script.matches("echo == next").count(), question().rows.len());
-        assert!(script.contains("write /proc/sys/vm/swappiness 60 2>&1"), "{script}");
+        // One row is what the tool `write` said.
+        assert_eq!(script.matches("echo == next").count() + 1, question().rows.len());
+        assert!(script.contains("write /proc/sys/vm/swappiness 60;"), "{script}");
     }
 
     #[test]
     fn a_refusal_is_told_by_its_reason() {
-        let said = "write: /proc/sys/vm/swappiness: Read-only file system (EROFS)\nwrite: a hint";
-        assert_eq!(written_or_refused(said, "60"), "refused: Read-only file system (EROFS)");
-        assert_eq!(written_or_refused("", "61"), "61, taken");
+        let said = "dmesg: the kernel's log: Operation not permitted (EPERM)\n\
+                    write: /proc/sys/vm/swappiness: Read-only file system (EROFS)\nwrite: a hint";
+        assert_eq!(reason(said, "write"), Some("Read-only file system (EROFS)"));
+        assert_eq!(reason(said, "dmesg"), Some("Operation not permitted (EPERM)"));
+        assert_eq!(reason("", "write"), None);
     }
 
     #[test]

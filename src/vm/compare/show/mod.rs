@@ -38,9 +38,18 @@ pub struct Shown {
     /// What was observed.
     pub rows: Vec<Row>,
     /// Why a side is empty.
-    pub failed: Vec<String>,
+    pub failed: Vec<Failed>,
     /// What follows.
     pub said: Vec<String>,
+}
+
+/// A side that could not be looked at.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Failed {
+    /// Which.
+    pub side: Side,
+    /// Why not.
+    pub why: String,
 }
 
 /// One observation on both sides, and on the host.
@@ -87,13 +96,11 @@ pub fn show(
         });
         take(&mut shown, side, seen)?;
     }
-    match what {
-        Show::Elastic => {}
-        Show::Kernel => kernel::look_again(&mut shown),
-        Show::Escape => {}
+    if what == Show::Kernel {
+        kernel::look_again(&mut shown);
     }
     if shown.failed.len() == SIDES.len() {
-        let [container, machine] = [0, 1].map(|at| shown.failed[at].clone());
+        let [container, machine] = [0, 1].map(|at| shown.failed[at].why.clone());
         return Err(Error::Neither { container, machine });
     }
     Ok(shown)
@@ -108,7 +115,7 @@ fn empty(show: Show, question: &'static str, rows: &[(&str, String)], said: &[&s
 fn take(shown: &mut Shown, side: Side, seen: Seen) -> Result<(), Error> {
     match seen {
         Err(error) if error.ends_all() => return Err(error),
-        Err(error) => shown.failed.push(format!("{}: {error}", side.word())),
+        Err(error) => shown.failed.push(Failed { side, why: error.to_string() }),
         Ok(seen) => {
             for (row, text) in shown.rows.iter_mut().zip(seen) {
                 match side {
@@ -153,7 +160,7 @@ mod tests {
         let failed = Error::Ended { command: "c".to_owned(), status: "1".to_owned(), stderr: "no".to_owned() };
         take(&mut shown, Side::Machine, Err(failed)).unwrap();
         assert_eq!((shown.rows[1].container.as_str(), shown.rows[1].machine.as_str()), ("y", ""));
-        assert_eq!(shown.failed, ["virtual machine: `c` ended with 1: no"]);
+        assert_eq!(shown.failed, [Failed { side: Side::Machine, why: "`c` ended with 1: no".to_owned() }]);
         assert!(take(&mut shown, Side::Machine, Err(Error::Interrupted)).is_err());
     }
 }
