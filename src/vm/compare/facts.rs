@@ -70,7 +70,8 @@ pub fn cautions(report: &Report) -> Vec<String> {
         Some(other) => said.push(format!(
             "The machine's processor is imitated by software ({other}), instruction by instruction. Its times and rates say \
              nothing about virtual machines under KVM, where the real processor runs the guest and only some instructions \
-             leave it. Memory, disk, what the host sees and which kernel answers do not depend on that."
+             leave it. An emulator also keeps the code that it has translated, so QEMU's own memory is less under KVM. The \
+             guest's memory, the disk, what the host sees and which kernel answers do not depend on that."
         )),
     }
     if report.host.is_virtual {

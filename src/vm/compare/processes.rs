@@ -77,6 +77,12 @@ impl Snapshot {
         counts.into_iter().map(named).collect::<Vec<_>>().join(", ")
     }
 
+    /// What the emulator holds of the guest's own memory: the mapping that is as large as the guest was given.
+    pub fn guest_bytes(&self, memory_bytes: u64) -> Option<u64> {
+        let qemu = self.0.iter().find(|process| process.role == Role::Qemu)?;
+        mapping_pss(&std::fs::read_to_string(format!("/proc/{}/smaps", qemu.pid)).ok()?, memory_bytes)
+    }
+
     /// The emulator's command line, if there is an emulator.
     pub fn qemu_command_line(&self) -> Option<Vec<String>> {
         let qemu = self.0.iter().find(|process| process.role == Role::Qemu)?;
@@ -118,6 +124,15 @@ fn family(first: i32, parents: &[(i32, i32)]) -> Vec<i32> {
     found
 }
 
+/// The Pss of the first mapping of a size.
+fn mapping_pss(smaps: &str, size_bytes: u64) -> Option<u64> {
+    let size = format!("{} kB", size_bytes / 1024);
+    let of_size = |line: &str| line.strip_prefix("Size:").is_some_and(|found| found.trim() == size);
+    let rest = smaps.lines().skip_while(|line| !of_size(line));
+    // Its own lines follow at once; a mapping has no more than thirty.
+    rest.take(30).find_map(|line| kibibytes(line, "Pss"))
+}
+
 fn pss_bytes(smaps_rollup: &str) -> Option<u64> {
     kibibytes(smaps_rollup, "Pss")
 }
@@ -149,6 +164,14 @@ mod tests {
         let rollup = "55d0-7ffc ---p 00000000 00:00 0   [rollup]\nRss:   4096 kB\nPss:   1234 kB\nPss_Dirty:  99 kB\n";
         assert_eq!(pss_bytes(rollup), Some(1234 * 1024));
         assert_eq!(pss_bytes("Pss: many kB\n"), None);
+    }
+
+    #[test]
+    fn the_guests_memory_is_told_from_the_emulators_own() {
+        let smaps = "7f00-7f10 rw-p 0 00:00 0\nSize:   1024 kB\nPss:   10 kB\n\
+                     7f20-7f30 rw-p 0 00:00 0\nSize: 524288 kB\nRss: 9 kB\nPss: 30000 kB\n";
+        assert_eq!(mapping_pss(smaps, 512 << 20), Some(30_000 << 10));
+        assert_eq!(mapping_pss(smaps, 256 << 20), None);
     }
 
     #[test]

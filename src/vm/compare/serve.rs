@@ -36,7 +36,7 @@ const STOP: Kind = Kind {
 };
 
 /// All processes.
-pub const PSS: Kind = Kind {
+const PSS: Kind = Kind {
     id: "memory_pss",
     name: "memory of all processes (PSS)",
     part: Part::Memory,
@@ -45,7 +45,7 @@ pub const PSS: Kind = Kind {
 };
 
 /// Without rlab's own.
-pub const PSS_PROGRAM: Kind = Kind {
+const PSS_PROGRAM: Kind = Kind {
     id: "memory_pss_program",
     name: "  of these the program's, or QEMU",
     part: Part::Memory,
@@ -53,8 +53,17 @@ pub const PSS_PROGRAM: Kind = Kind {
     how: "the same without rlab's own processes: those of the container's PID namespace; QEMU",
 };
 
+/// The guest's own.
+const PSS_GUEST: Kind = Kind {
+    id: "memory_pss_guest",
+    name: "  of QEMU's, memory of the guest",
+    part: Part::Memory,
+    unit: Unit::Bytes,
+    how: "Pss of that mapping of QEMU's that is as large as the guest's memory: what the guest has touched since its start",
+};
+
 /// How many.
-pub const PROCESSES: Kind = Kind {
+const PROCESSES: Kind = Kind {
     id: "processes",
     name: "processes the host sees",
     part: Part::Seen,
@@ -87,6 +96,9 @@ pub fn run(plan: &mut Plan<'_>, side: Side) -> Result<(), Error> {
 pub fn sample_memory(plan: &mut Plan<'_>, side: Side, snapshot: &Snapshot) {
     plan.report.sample(&PSS, side, snapshot.bytes(|_| true) as f64);
     plan.report.sample(&PSS_PROGRAM, side, snapshot.bytes(|role| role != Role::Rlab) as f64);
+    if let Some(bytes) = snapshot.guest_bytes(plan.options.memory_bytes >> 20 << 20) {
+        plan.report.sample(&PSS_GUEST, side, bytes as f64);
+    }
     plan.report.sample(&PROCESSES, side, snapshot.0.len() as f64);
 }
 
