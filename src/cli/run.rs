@@ -315,8 +315,7 @@ fn security(args: &Args) -> (Seccomp, bool) {
 }
 
 fn options(args: Args) -> Result<RunOptions, Failure> {
-    let (env, ports, (seccomp, no_new_privileges)) =
-        (env(&args.env_file, &args.env)?, ports(&args.publish)?, security(&args));
+    let (env, ports, (seccomp, no_new_privileges)) = (env(&args.env_file, &args.env)?, ports(&args.publish)?, security(&args));
     let is = |value: &Option<String>, wanted: &str| value.as_deref() == Some(wanted);
     Ok(RunOptions {
         image: args.image,

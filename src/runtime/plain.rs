@@ -9,7 +9,7 @@ use super::stage::{self, Outcome};
 use crate::sys;
 use crate::trace;
 use std::convert::Infallible;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// The program and whose it is.
 pub struct Process {
@@ -27,18 +27,19 @@ pub struct Process {
     pub groups: Vec<u32>,
 }
 
-/// Becomes the program. Comes back only when that was refused.
-pub fn exec(process: &Process) -> Result<Infallible, Failure> {
-    become_program(process).map_err(|refusal| stage::name(trace::current_stage(), refusal))
+/// Becomes the program. Comes back only when that was refused. `about_to` is told which file it is.
+pub fn exec(process: &Process, about_to: &mut dyn FnMut(&Path)) -> Result<Infallible, Failure> {
+    become_program(process, about_to).map_err(|refusal| stage::name(trace::current_stage(), refusal))
 }
 
-fn become_program(process: &Process) -> Outcome<Infallible> {
+fn become_program(process: &Process, about_to: &mut dyn FnMut(&Path)) -> Outcome<Infallible> {
     // Groups first: after the user is no longer 0, changing groups is refused. Leaving user 0 also takes the capabilities.
     sys::setgroups(&process.groups)?;
     sys::setresgid(process.gid)?;
     sys::setresuid(process.uid)?;
     sys::mount::chdir(&process.cwd)?;
     let program = find(&process.args[0], &process.env, &process.cwd)?;
+    about_to(&program);
     let _default_already = sys::reset_signals();
     sys::execve(&program, &process.args, &process.env).map_err(|error| not_runnable(&program, &error))
 }

@@ -40,7 +40,10 @@ pub fn find_kernel(cache: &Path, options: &MachineOptions, sources: &Sources<'_>
     let modules = modules::needed(&kernel, &REQUIRED, &OPTIONAL)?;
     let initramfs = initramfs::make(cache, &modules, Path::new("/proc/self/exe"))?;
     let came = if initramfs.made { "made" } else { "kept" };
-    trace::work("initramfs", || json!({"path": initramfs.path, "size": initramfs.size_bytes, "came": came}));
+    trace::work(
+        "initramfs",
+        || json!({"path": initramfs.path, "size": initramfs.size_bytes, "came": came}),
+    );
     let names: Vec<&str> = modules.iter().map(|module| module.name.as_str()).collect();
     trace::work("drivers", || json!({"names": names.join(" ")}));
     Ok(Boot { kernel, initramfs: initramfs.path })
@@ -103,3 +106,4 @@ fn mount_data(options: &[String]) -> String {
 pub fn forwards(options: &MachineOptions) -> Result<Vec<Forward>, Error> {
     options.ports.iter().map(|port| Ok(Forward::new(port, network::free_port(port)?))).collect()
 }
+

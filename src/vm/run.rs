@@ -6,7 +6,6 @@ use super::error::{Error, refused};
 use super::machine::command::Forward;
 use super::machine::{Answer, Outcome, Reached, Session, start};
 use super::options::MachineOptions;
-use super::order::Order;
 use super::prepare::{find_kernel, forwards, make_disk, order};
 use crate::engine::container::{Container, Record, new_id};
 use crate::engine::{self, Home, Sources, Telling, command, go_on, heeding, image_config, obtain};
@@ -41,46 +40,72 @@ pub fn run(home: &Home, options: &MachineOptions, sources: &Sources<'_>, telling
     if let Some(replay) = telling.replay {
         engine::listen(home, &container, replay)?;
     }
-    let result =
-        trace::acting(Actor::Vm, || live(home, options, sources, &reference, &store, &mut container, &mut signals));
-    // A machine keeps nothing: what the guest wrote was in its memory.
-    let (counts, error) = container.journal.undo();
-    trace::note("undone", || json!({"things": engine::listed(&counts)}));
+    let machine = trace::acting(Actor::Vm, || {
+        put_together(home, options, sources, &reference, &store, &mut container, &mut signals)
+    });
+    let ended = match machine {
+        Ok(machine) => trace::acting(Actor::Vm, || live(machine, options, &container)),
+        Err(error) => {
+            container.abandon();
+            Err(error)
+        }
+    };
     trace::finish();
-    let ended = result?;
-    error.map_or(Ok(ended.code()), |error| Err(error.into()))
+    Ok(ended?.code())
 }
 
-/// From the image to the program's end.
-fn live(
+/// A machine that was switched on, and what is said about it.
+struct On<'a> {
+    session: Session<'a>,
+    args: Vec<String>,
+    forwards: Vec<Forward>,
+}
+
+/// From the image to the power switch.
+fn put_together<'a>(
     home: &Home,
     options: &MachineOptions,
     sources: &Sources<'_>,
     reference: &Reference,
     store: &Store,
     container: &mut Container,
-    signals: &mut Signals,
-) -> Result<Ended, Error> {
+    signals: &'a mut Signals,
+) -> Result<On<'a>, Error> {
     let image = trace::acting(Actor::Engine, || heeding(signals, container, || obtain(store, reference, sources)))?;
     let config = store.config(&image).map_err(engine::Error::from)?.config;
     image_config::check(&config, options.workdir.as_deref())?;
     let args = command(&options.image, options.entrypoint.as_deref(), &options.command, &config)?;
     let cache = home.root.join("vm");
     let qemu = sys::find_program(QEMU).ok_or(Error::NoQemu)?;
-    let kernel = trace::stage(Stage::Kernel, || find_kernel(&cache, options, sources))?;
+    let boot = trace::stage(Stage::Kernel, || find_kernel(&cache, options, sources))?;
     go_on(signals)?;
     let disk = trace::stage(Stage::Disk, || make_disk(&cache, store, &image, container))?;
     go_on(signals)?;
     let order = order(options, container, &config, args);
-    let forwards = options.network.then(|| forwards(options)).transpose()?;
-    let parts = start::Wanted { cache: &cache, qemu: &qemu, options, boot: &kernel, disk, forwards: forwards.clone() };
-    let mut session = trace::stage(Stage::Machine, || start::start(parts, &order, sources.announce, signals))?;
-    let lived = bring_up(&mut session, options, forwards.as_deref().unwrap_or_default(), &order);
+    let session = trace::stage(Stage::Machine, || {
+        let forwards = options.network.then(|| forwards(options)).transpose()?;
+        let parts = start::Wanted { cache: &cache, qemu: &qemu, options, boot: &boot, disk, forwards: forwards.clone() };
+        let session = start::start(parts, &order, sources.announce, signals)?;
+        Ok::<_, Error>((session, forwards.unwrap_or_default()))
+    });
+    let (session, forwards) = session?;
+    Ok(On { session, args: order.args, forwards })
+}
+
+/// From power to the program's end, and the machine's.
+fn live(mut machine: On<'_>, options: &MachineOptions, container: &Container) -> Result<Ended, Error> {
+    let lived = bring_up(&mut machine);
+    let session = &mut machine.session;
     trace::stage(Stage::PowerOff, || {
-        let asked_itself = matches!(lived, Ok(Outcome::Ended(_) | Outcome::Failed(_)));
-        let (qemu_ended, said) =
-            session.switch_off(if asked_itself { POWER_OFF_MS } else { 0 }).map_err(refused("power_off"))?;
-        judge(lived?, &session, qemu_ended, &said, options)
+        let asked_itself = matches!(lived, Outcome::Ended(_) | Outcome::Failed(_));
+        let off = session.switch_off(if asked_itself { POWER_OFF_MS } else { 0 }).map_err(refused("power_off"));
+        // A machine keeps nothing: what the guest wrote was in its memory.
+        let (counts, error) = container.journal.undo();
+        let (qemu_ended, said) = off?;
+        trace::note("machine_ended", || json!({"pid": session.pid(), "how": how(qemu_ended)}));
+        trace::note("undone", || json!({"things": engine::listed(&counts)}));
+        let ended = judge(lived, session, qemu_ended, &said, options)?;
+        error.map_or(Ok(ended), |error| Err(error.into()))
     })
 }
 
@@ -97,12 +122,8 @@ fn record(options: &MachineOptions) -> Result<Record, Error> {
 }
 
 /// From power to the program's end. What a stage waits for in vain is its failure, and the reason is found afterwards.
-fn bring_up(
-    session: &mut Session<'_>,
-    options: &MachineOptions,
-    forwards: &[Forward],
-    order: &Order,
-) -> Result<Outcome, Error> {
+fn bring_up(machine: &mut On<'_>) -> Outcome {
+    let On { session, args, forwards } = machine;
     let steps: [(Stage, Reached, Duration); 2] =
         [(Stage::Firmware, Reached::Kernel, FIRST_WORDS), (Stage::Boot, Reached::Guest, BOOT)];
     for (stage, reached, limit) in steps {
@@ -114,25 +135,28 @@ fn bring_up(
             if outcome == Outcome::Reached { Ok(()) } else { Err(outcome) }
         });
         if let Err(outcome) = outcome {
-            return Ok(outcome);
+            return outcome;
         }
     }
     // The guest tells of its own two stages itself.
     match session.until(Reached::Program, BOOT) {
         Outcome::Reached => {}
-        outcome => return Ok(outcome),
+        outcome => return outcome,
     }
     session.go_raw();
-    let outcome = trace::stage(Stage::FirstAnswer, || Ok::<_, Error>(first_answer(session, forwards)))?;
-    if outcome != Outcome::Reached {
-        return Ok(outcome);
+    let answered = trace::stage(Stage::FirstAnswer, || match first_answer(session, forwards) {
+        Outcome::Reached => Ok(()),
+        outcome => Err(outcome),
+    });
+    if let Err(outcome) = answered {
+        return outcome;
     }
-    trace::stage(Stage::GuestWait, || {
-        trace::note("running_in_machine", || running(&order.args, forwards));
+    let waited = trace::stage(Stage::GuestWait, || {
+        trace::note("running_in_machine", || running(args, forwards));
         trace::pump();
-        let _ = options;
-        Ok(session.until_ended())
-    })
+        Ok::<_, Outcome>(session.until_ended())
+    });
+    waited.unwrap_or_else(|outcome| outcome)
 }
 
 fn tell_boot(console: &str) {
@@ -182,7 +206,6 @@ fn judge(
     said: &str,
     options: &MachineOptions,
 ) -> Result<Ended, Error> {
-    trace::note("machine_ended", || json!({"pid": session.pid(), "how": how(qemu_ended)}));
     match outcome {
         Outcome::Ended(ended) => Ok(ended),
         Outcome::Failed(failure) => Err(Error::Guest((*failure).into())),

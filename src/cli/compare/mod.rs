@@ -7,6 +7,9 @@ mod svg;
 mod table;
 mod units;
 
+#[cfg(test)]
+mod tests;
+
 use super::{Context, Failure, values};
 use crate::sys;
 use crate::vm::compare::{self, Options, show::Show};
@@ -33,7 +36,7 @@ pub struct Args {
     #[arg(short = 'n', long, default_value = "5", value_parser = clap::value_parser!(u16).range(1..=1000))]
     runs: u16,
     /// Memory that both sides are given: 256m, 1g
-    #[arg(short, long, value_name = "BYTES", default_value = "512m")]
+    #[arg(short, long, value_name = "BYTES", value_parser = size, default_value = "512m")]
     memory: String,
     /// At most so many idle instances at once: 1, 2, 4 and 8 are tried
     #[arg(long, value_name = "NUMBER", default_value = "8")]
@@ -53,7 +56,8 @@ pub struct Args {
     /// Draw the times into this file as well
     #[arg(long, value_name = "FILE")]
     svg: Option<PathBuf>,
-    /// The image: name[:tag][@digest]
+    /// The image: name[:tag][@digest]. What is shown is shown with the image lab, whose tools look around
+    #[arg(required_unless_present = "show")]
     image: Option<String>,
     /// The program and its arguments, in place of the image's
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
@@ -92,7 +96,7 @@ impl From<ShowName> for Show {
 
 /// Measures or shows, and prints what was found.
 pub fn run(args: &Args, context: &mut Context) -> Result<u8, Failure> {
-    let options = options(args)?;
+    let options = options(args);
     // From here on Ctrl-C waits to be asked for, so that both sides are taken down before this ends.
     let _blocked = sys::signals_by_descriptor();
     let home = context.home.clone();
@@ -121,22 +125,24 @@ pub fn run(args: &Args, context: &mut Context) -> Result<u8, Failure> {
     Ok(0)
 }
 
-fn options(args: &Args) -> Result<Options, Failure> {
-    let refused = |reason| Failure::Flag { flag: "--memory", reason };
-    let memory_bytes = values::bytes(&args.memory).map_err(refused)?;
-    let memory_bytes = u64::try_from(memory_bytes).map_err(|_| refused("-1 is no size here".to_owned()))?;
-    // What is shown is shown with the lab image, whose tools look around.
-    let Some(image) = args.image.clone().or(args.show.map(|_| "lab".to_owned())) else {
-        return Err(Failure::Flag { flag: "IMAGE", reason: "which image is to be compared?".to_owned() });
-    };
-    Ok(Options {
-        image,
+/// A size as `-m` takes it, left as it was typed: so it is passed on to both.
+fn size(text: &str) -> Result<String, String> {
+    match values::bytes(text)? {
+        ..1 => Err(format!("{text:?} is no size that both sides can have")),
+        _ => Ok(text.to_owned()),
+    }
+}
+
+fn options(args: &Args) -> Options {
+    let memory_bytes = values::bytes(&args.memory).ok().and_then(|bytes| u64::try_from(bytes).ok());
+    Options {
+        image: args.image.clone().unwrap_or_else(|| "lab".to_owned()),
         command: args.command.clone(),
         runs: args.runs.into(),
         memory: args.memory.clone(),
-        memory_bytes,
+        memory_bytes: memory_bytes.unwrap_or_default(),
         accel: args.accel.clone(),
         cold: args.cold,
         instances: args.instances,
-    })
+    }
 }

@@ -156,8 +156,15 @@ pub fn run(args: Args, context: &mut Context) -> Result<u8, Failure> {
     let announce = |line: &str| ui.borrow_mut().status(line);
     let bars = Bars::new();
     let progress: &dyn Progress = if explains { &Quiet } else { &bars };
-    let sources =
-        Sources { config: &config, client: &client, home: &home, platform, policy, progress, announce: &announce };
+    let sources = Sources {
+        config: &config,
+        client: &client,
+        home: &home,
+        platform,
+        policy,
+        progress,
+        announce: &announce,
+    };
     Ok(crate::vm::run::run(&home, &options, &sources, telling)?)
 }
 

@@ -32,14 +32,7 @@ fn arguments(qemu: &Path, kernel: &Path) -> Vec<String> {
 /// Runs it. The inner error is QEMU's own refusal, in its words.
 pub fn run(qemu: &Path, kernel: &Path) -> Result<Result<Found, String>, sys::Error> {
     let begun = Instant::now();
-    let child = sys::spawn(&Program {
-        path: qemu,
-        args: arguments(qemu, kernel),
-        env: vec![],
-        stays: false,
-        dies_with_us: true,
-        keeps: &[],
-    })?;
+    let child = sys::spawn(&Program { path: qemu, args: arguments(qemu, kernel), env: vec![], stays: false, dies_with_us: true, keeps: &[] })?;
     let mut heard = Heard::default();
     let ended_in_time = heard.listen(&child, begun);
     if !ended_in_time && let Ok(pidfd) = sys::pidfd_open(child.pid) {

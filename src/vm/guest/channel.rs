@@ -7,7 +7,7 @@ use crate::sys::{self, Errno, Ready};
 use crate::trace::Event;
 use crate::vm::order::{Decoder, Order, PORT, Piece};
 use std::fs::{File, OpenOptions};
-use std::io::{Read, Seek, SeekFrom};
+use std::io::Read;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::PathBuf;
 
@@ -25,19 +25,19 @@ pub struct Channel {
     decoder: Decoder,
     /// What the other side has not taken yet.
     waiting: Vec<u8>,
-    /// How much of the trace has been sent.
-    told: u64,
+    /// The trace, opened while its path still leads to it, and read from where it was sent last.
+    trace: Option<File>,
 }
 
 impl Channel {
     /// Finds the port by its name and opens it.
-    pub fn open() -> Result<Channel, Failure> {
+    pub fn open(trace: &str) -> Result<Channel, Failure> {
         for _ in 0..STEPS {
             if let Some(path) = find() {
                 let opened = OpenOptions::new().read(true).write(true).open(&path);
                 let port = opened.map_err(|error| lost(&format!("{}: {error}", path.display())))?;
                 sys::set_nonblocking(&port).map_err(|errno| lost(errno.desc()))?;
-                return Ok(Channel { port, decoder: Decoder::default(), waiting: Vec::new(), told: 0 });
+                return Ok(Channel { port, decoder: Decoder::default(), waiting: Vec::new(), trace: File::open(trace).ok() });
             }
             let _time_passes = sys::poll_readable(&[], Some(STEP_MS));
         }
@@ -109,16 +109,12 @@ impl Channel {
     }
 
     /// Sends the events that have been written since the last time, by this process and by others.
-    pub fn send_events(&mut self, trace: &str) {
-        let Ok(mut file) = File::open(trace) else { return };
+    pub fn send_events(&mut self) {
+        let Some(file) = &mut self.trace else { return };
         let mut text = Vec::new();
-        let read = file.seek(SeekFrom::Start(self.told)).and_then(|_| file.read_to_end(&mut text));
-        let whole = text.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
-        if read.is_err() || whole == 0 {
-            return;
-        }
-        self.told += whole as u64;
-        for line in text[..whole].split(|byte| *byte == b'\n') {
+        // Lines are written whole, see the trace's own rule, so what is read are whole lines.
+        let _unreadable = file.read_to_end(&mut text);
+        for line in text.split(|byte| *byte == b'\n') {
             if let Ok(event) = serde_json::from_slice::<Event>(line) {
                 // A gap in the story is no reason to stop the program.
                 let _gone = self.send(&Piece::Event(Box::new(event)));

@@ -58,7 +58,7 @@ fn live() -> Result<(), String> {
     let (mut channel, order, process) = trace::stage(Stage::GuestInit, || -> Result<_, Ending> {
         tree::begin()?;
         drivers::load()?;
-        let mut channel = Channel::open()?;
+        let mut channel = Channel::open(TRACE)?;
         channel.send(&Piece::Here)?;
         let order = channel.order()?;
         match become_system(&order) {
@@ -69,17 +69,19 @@ fn live() -> Result<(), String> {
     .or_else(|ending| match ending {
         Ending::Untold(failure) => Err(told(failure)),
         Ending::Told(mut channel, failure) => {
-            channel.send_events(TRACE);
+            channel.send_events();
             let said = channel.send(&Piece::Failed(Box::new(failure.clone())));
             channel.drain();
             Err(said.err().map_or_else(|| told(failure), told))
         }
     })?;
-    channel.send_events(TRACE);
+    channel.send_events();
     let started = trace::stage(Stage::GuestExec, || program::start(&order, &process));
-    channel.send_events(TRACE);
+    channel.send_events();
+    // From here on what it does belongs to the waiting, which the host tells of.
+    trace::resume(Stage::GuestWait);
     match started {
-        Ok(program) => relay::run(&mut channel, program, TRACE).map_err(told),
+        Ok(program) => relay::run(&mut channel, program).map_err(told),
         Err(failure) => {
             let said = channel.send(&Piece::Failed(Box::new(failure)));
             channel.drain();

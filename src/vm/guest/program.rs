@@ -4,10 +4,11 @@ use crate::shim::{Failure, plain};
 use crate::sys::{self, WindowSize};
 use crate::trace::{self, Actor};
 use crate::vm::order::{Order, refused};
+use serde::{Deserialize, Serialize};
 use std::fs::File;
 use std::io::Read;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 /// The program, from process 1's side.
@@ -30,6 +31,15 @@ struct Stdio {
     terminal: bool,
 }
 
+/// What the child says before it is another program.
+#[derive(Serialize, Deserialize)]
+enum Word {
+    /// Which file it is about to become.
+    AboutTo(PathBuf),
+    /// Why it did not.
+    Failed(Failure),
+}
+
 /// Starts it. It is running when this comes back.
 pub fn start(order: &Order, process: &plain::Process) -> Result<Program, Failure> {
     let (mut program, stdio) = streams(order)?;
@@ -37,27 +47,37 @@ pub fn start(order: &Order, process: &plain::Process) -> Result<Program, Failure
     let begun = Instant::now();
     let Some(pid) = sys::fork().map_err(refused("guest_exec"))? else {
         trace::become_actor(Actor::Guest, Some(sys::getpid()));
-        let Err(failure) = child(process, &stdio);
-        let said = serde_json::to_vec(&failure).unwrap_or_default();
-        let _gone = sys::write(&fail, &said);
+        let say = |words: Word| drop(sys::write(&fail, &[&serde_json::to_vec(&words).unwrap_or_default(), &b"\n"[..]].concat()));
+        let Err(failure) = child(process, &stdio, &mut |path| say(Word::AboutTo(path.to_owned())));
+        say(Word::Failed(failure));
         sys::exit_now(127)
     };
     drop((stdio, fail));
-    let mut said = Vec::new();
-    let _nothing = File::from(failed).read_to_end(&mut said);
-    if let Ok(failure) = serde_json::from_slice(&said) {
-        let _reaped = sys::wait(pid, true);
-        return Err(failure);
+    let mut said = String::new();
+    let _nothing = File::from(failed).read_to_string(&mut said);
+    let mut path = PathBuf::from(&process.args[0]);
+    for word in said.lines().filter_map(|line| serde_json::from_str(line).ok()) {
+        match word {
+            Word::AboutTo(found) => path = found,
+            Word::Failed(failure) => {
+                let _reaped = sys::wait(pid, true);
+                return Err(failure);
+            }
+        }
     }
     // The pipe was closed by a successful execve(2): the process that made the call is no longer ours and can't tell.
-    let call = sys::execve_call(Path::new(&process.args[0]), &process.args, &process.env);
+    let call = sys::execve_call(&path, &process.args, &process.env);
     trace::call_of(pid, call, Ok(0), false, begun.elapsed());
     program.pid = pid;
     Ok(program)
 }
 
 /// In the child: a session of its own, its streams, and then the program.
-fn child(process: &plain::Process, stdio: &Stdio) -> Result<std::convert::Infallible, Failure> {
+fn child(
+    process: &plain::Process,
+    stdio: &Stdio,
+    about_to: &mut dyn FnMut(&Path),
+) -> Result<std::convert::Infallible, Failure> {
     sys::setsid().map_err(refused("guest_exec"))?;
     if stdio.terminal {
         sys::set_controlling_terminal(stdio.ends[0].as_fd()).map_err(refused("guest_exec"))?;
@@ -67,7 +87,7 @@ fn child(process: &plain::Process, stdio: &Stdio) -> Result<std::convert::Infall
         sys::fchown(end, process.uid, process.gid).map_err(refused("guest_exec"))?;
         sys::dup3(end.as_raw_fd(), number).map_err(refused("guest_exec"))?;
     }
-    plain::exec(process)
+    plain::exec(process, about_to)
 }
 
 fn streams(order: &Order) -> Result<(Program, Stdio), Failure> {

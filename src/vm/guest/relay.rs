@@ -16,7 +16,7 @@ const MOST_WAITING: usize = 64 * 1024;
 const DRAIN_MS: u16 = 200;
 
 /// Passes bytes and signals until the program has ended, and reports how.
-pub fn run(channel: &mut Channel, mut program: Program, trace: &str) -> Result<(), Failure> {
+pub fn run(channel: &mut Channel, mut program: Program) -> Result<(), Failure> {
     let children = sys::signals_by_descriptor().map_err(broken)?;
     channel.send(&Piece::Started(program.pid))?;
     let mut typed = Typed::default();
@@ -29,7 +29,7 @@ pub fn run(channel: &mut Channel, mut program: Program, trace: &str) -> Result<(
     };
     // What it wrote last is still in its pipes.
     while turn(channel, &mut program, &mut typed, None, Some(DRAIN_MS))? {}
-    channel.send_events(trace);
+    channel.send_events();
     channel.send(&Piece::Ended(ended))?;
     channel.drain();
     Ok(())
@@ -84,7 +84,11 @@ fn turn(
 }
 
 /// What the program says goes to the host, in pieces.
-fn take(channel: &mut Channel, end: &mut Option<OwnedFd>, piece: fn(Vec<u8>) -> Piece) -> Result<(), Failure> {
+fn take(
+    channel: &mut Channel,
+    end: &mut Option<OwnedFd>,
+    piece: fn(Vec<u8>) -> Piece,
+) -> Result<(), Failure> {
     let Some(from) = end else { return Ok(()) };
     let ready = sys::poll_readable(&[from.as_fd()], Some(0)).is_ok_and(|ready| ready[0]);
     if !ready {
