@@ -21,7 +21,8 @@ const ABOUT: &str = "\
 Runs `rlab run` and `rlab vm run` as you would, in turns, and looks at both from the host. A side that
 cannot be measured stays empty, with its reason; 125 only where neither can. Needs root.
 
-JSON: an object with v (the version of its shape, 1), image, command, runs, order, memory, measured_at,
+JSON: an object with v (the version of its shape, 1), image, command, started, runs, order, memory,
+  measured_at,
   host       kernel, cpu, cpus, memory_bytes, is_virtual, rlab, debug_build
   container, machine   typed, failed, kernel, accelerator, qemu, processes, files
   measures   a list of {id, name, part, unit, how, container, machine}, the last two with all samples

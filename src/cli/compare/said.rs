@@ -50,6 +50,7 @@ pub fn circumstances(report: &Report) -> String {
     text += &item("", &format!("VM: {}", names(machine)));
     text += &item("run as", &report.container.typed);
     text += &item("", &machine.typed);
+    text += &item("", &format!("start: {}; work inside and idle instances: lab", report.started));
     text
 }
 

@@ -35,7 +35,7 @@ pub fn draw(report: &Report) -> String {
     let all = times.iter().flat_map(|measure| measure.container.iter().chain(&measure.machine)).copied();
     let axis = Axis::over(all);
     let end = TOP + BLOCK * times.len() as f64;
-    let height = end + 62.0;
+    let height = end + 78.0;
     let mut svg = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height}\" width=\"{WIDTH}\" role=\"img\" \
          aria-labelledby=\"title desc\" style=\"max-width:100%;height:auto\">\n<title id=\"title\">{title}</title>\n\
@@ -77,7 +77,7 @@ fn description(times: &[&Measure]) -> String {
     times.iter().map(told).collect::<Vec<_>>().join(" ")
 }
 
-fn circumstances(report: &Report) -> [String; 2] {
+fn circumstances(report: &Report) -> [String; 3] {
     let accelerator = match report.machine.accelerator.as_deref() {
         Some("kvm") => "KVM",
         Some("tcg") => "software emulation, not KVM",
@@ -85,8 +85,9 @@ fn circumstances(report: &Report) -> [String; 2] {
     };
     let (runs, plural) = (report.runs, if report.runs == 1 { "" } else { "s" });
     [
-        format!("VM by {accelerator}; {runs} run{plural} each, every run drawn"),
-        shortened(&format!("Linux {} on {}", report.host.kernel, report.host.cpu), 56),
+        format!("virtual machine by {accelerator}"),
+        format!("{runs} run{plural} each, every run drawn, the median told"),
+        shortened(&format!("Linux {} on {}", report.host.kernel, report.host.cpu), 54),
     ]
 }
 

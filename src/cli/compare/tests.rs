@@ -30,6 +30,7 @@ fn invented() -> Report {
         v: VERSION,
         image: "nginx".to_owned(),
         command: vec![],
+        started: "lab echo up".to_owned(),
         runs: 3,
         order: "ABBA",
         memory: "512m".to_owned(),
@@ -80,7 +81,8 @@ fn a_side_that_failed_is_empty_and_says_why() {
 
 /// The numbers of an attribute, wherever it stands.
 fn numbers(svg: &str, name: &str) -> Vec<f64> {
-    let parts = svg.split(&format!(" {name}=\"")).skip(1);
+    let attribute = format!(" {name}=\"");
+    let parts = svg.split(&attribute).skip(1);
     parts.filter_map(|part| part.split('"').next()?.parse().ok()).collect()
 }
 

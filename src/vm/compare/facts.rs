@@ -111,7 +111,9 @@ pub fn cautions(report: &Report) -> Vec<String> {
     );
     if report.host.debug_build {
         said.push(
-            "This rlab was built without optimisation: its own part of a start is longer than it need be.".to_owned(),
+            "This rlab was built without optimisation and with what a debugger wants: its own part of a start is longer than \
+             it need be, and its file, which the lab image and the machine's initramfs carry, is larger."
+                .to_owned(),
         );
     }
     said.push(format!(

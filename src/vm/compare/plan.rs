@@ -71,6 +71,8 @@ pub fn measure(
     let launcher = Launcher::new(home, config, &options.memory, options.accel.as_deref());
     let report = empty(options, &launcher);
     let mut plan = Plan { options, launcher, report, layers: Vec::new(), port: None, tell };
+    let (image, command) = plan.quick();
+    plan.report.started = format!("{image} {}", command.join(" "));
     plan.once("first run, to build what is missing", first_run)?;
     plan.look_at_image()?;
     if options.cold {
@@ -94,6 +96,7 @@ fn empty(options: &Options, launcher: &Launcher) -> Report {
         v: VERSION,
         image: options.image.clone(),
         command: options.command.clone(),
+        started: String::new(),
         runs: options.runs,
         order: "ABBA: container, machine, machine, container, and so on",
         memory: options.memory.clone(),

@@ -18,6 +18,8 @@ pub struct Report {
     pub image: String,
     /// The command that was asked for; empty for the image's own.
     pub command: Vec<String>,
+    /// What was run to see how long a start takes.
+    pub started: String,
     /// How often each side was run for a measurement.
     pub runs: usize,
     /// Who was first in each pair of runs.
