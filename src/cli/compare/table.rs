@@ -23,7 +23,7 @@ pub fn text(report: &Report) -> String {
     let runs = if report.runs == 1 { "1 run".to_owned() } else { format!("{} runs", report.runs) };
     let mut text = format!("{named}, both ways: median of {runs} each, -m {}\n\n", report.memory);
     text += &rows(report);
-    if let Some(fewer) = &report.density.fewer {
+    for fewer in &report.density.fewer {
         text += &said::point(&format!("fewer idle instances than planned: {fewer}"));
     }
     text += &said::failures(report);

@@ -53,7 +53,7 @@ fn grow(
     for step in STEPS.into_iter().filter(|step| *step <= plan.options.instances) {
         let more = step.saturating_sub(instances.len() as u64);
         if let Some(reason) = too_many(step, more, plan.options.memory_bytes, available()?) {
-            plan.report.density.fewer = Some(format!("{}: {reason}", side.word()));
+            plan.report.density.fewer.push(format!("{}: {reason}", side.word()));
             break;
         }
         (plan.tell)(&format!("{step} idle {}{}", side.word(), if step == 1 { "" } else { "s" }));

@@ -205,8 +205,8 @@ pub struct Density {
     pub container: Crowd,
     /// Of the other.
     pub machine: Crowd,
-    /// Why there were fewer than planned.
-    pub fewer: Option<String>,
+    /// Why there were fewer than planned, for each side where there were.
+    pub fewer: Vec<String>,
 }
 
 /// Instances of one side, more and more of them.
