@@ -30,3 +30,4 @@ mod skip;
 mod terminal;
 mod tidy;
 mod truth;
+mod vm_hello;

@@ -16,6 +16,7 @@ mod ui;
 mod units;
 mod values;
 mod vm;
+mod watching;
 
 use crate::{engine, lab, network};
 use clap::{Parser, Subcommand};
@@ -143,6 +144,9 @@ pub enum Failure {
     /// The comparison's.
     #[error("{0}")]
     Compare(#[from] crate::vm::compare::Error),
+    /// The smallest machine's.
+    #[error("{0}")]
+    Hello(#[from] crate::vm::hello::Error),
     /// A flag's value.
     #[error("{flag}: {reason}")]
     Flag {
@@ -190,6 +194,7 @@ impl Failure {
             Failure::Config(error) => error.hint(),
             Failure::Registry(error) => error.hint(),
             Failure::Compare(error) => error.hint(),
+            Failure::Hello(error) => error.hint(),
             Failure::Flag { .. } => Some("rlab run --help".to_owned()),
             Failure::Platform(_) | Failure::File { .. } => None,
         }

@@ -203,3 +203,5 @@ fn overlay(dirs: &[&Path], at: &Path) -> Result<(), Error> {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod whole;
