@@ -53,7 +53,7 @@ pub fn look(launcher: &Launcher, side: Side) -> Seen {
     };
     let grown = during.saturating_sub(before);
     let back = during.saturating_sub(after);
-    let share = if grown == 0 { 0 } else { back * 100 / grown };
+    let share = (back * 100).checked_div(grown).unwrap_or_default();
     Ok(vec![mib(before), mib(during), mib(after), format!("{} of {} ({share} %)", mib(back), mib(grown)), balloon])
 }
 
