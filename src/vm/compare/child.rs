@@ -246,7 +246,7 @@ mod tests {
 
     #[test]
     fn the_first_byte_counts_and_the_end_of_who_says_nothing() {
-        let mut running = shell("printf x; sleep 60");
+        let mut running = shell("printf x; exec sleep 60");
         let first = running.first_byte(SOON).unwrap();
         assert!(first <= running.age() && running.said == "x");
         assert!(shell("exit 0").first_byte(SOON).is_ok());
@@ -259,7 +259,7 @@ mod tests {
         let long = shell("i=0; while [ $i -lt 3000 ]; do echo line $i; echo e >&2; i=$((i+1)); done");
         let finished = long.finish(SOON).unwrap();
         assert_eq!(finished.stdout.lines().last(), Some("line 2999"));
-        assert!(shell("sleep 60").finish(Duration::from_millis(30)).is_err_and(|error| error.hint().is_some()));
+        assert!(shell("exec sleep 60").finish(Duration::from_millis(30)).is_err_and(|error| error.hint().is_some()));
     }
 
     #[test]
