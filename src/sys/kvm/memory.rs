@@ -34,13 +34,10 @@ impl Memory {
                 let call = call.arg("prot", "PROT_READ|PROT_WRITE").arg("flags", "MAP_PRIVATE|MAP_ANONYMOUS");
                 call.arg("fd", -1).arg("offset", 0)
             },
-            // SAFETY: a new mapping at a place of the kernel's choice touches no memory that is in use.
             || {
-                unsafe { mmap_anonymous(None, size, prot, flags) }.map(|start| Memory {
-                    start,
-                    size: size.get(),
-                    guest_address,
-                })
+                // SAFETY: a new mapping at a place of the kernel's choice touches no memory that is in use.
+                let start = unsafe { mmap_anonymous(None, size, prot, flags) }?;
+                Ok(Memory { start, size: size.get(), guest_address })
             },
         )
     }

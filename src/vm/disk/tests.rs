@@ -62,9 +62,9 @@ fn only_disks_of_images_stay() {
     assert_eq!(sweep(cache.path(), &images[1..]), [path(&images[0])]);
     assert!(dir.join(UNFINISHED).exists(), "an rlab is at work on it");
     drop(lock);
-    assert_eq!(sweep(cache.path(), &images[1..]), [PathBuf::new(); 0]);
+    assert!(sweep(cache.path(), &images[1..]).is_empty());
     assert!(path(&images[1]).exists() && path(&images[2]).exists() && !dir.join(UNFINISHED).exists());
-    assert_eq!(sweep(&cache.path().join("none"), &[]), [PathBuf::new(); 0]);
+    assert!(sweep(&cache.path().join("none"), &[]).is_empty());
 }
 
 #[test]
