@@ -9,6 +9,7 @@
 
 mod causes;
 mod classroom;
+mod compare;
 mod doctor;
 mod escapes;
 mod explain;

@@ -1,5 +1,6 @@
 //! The command line: one file a command. Only here is anything printed.
 
+mod compare;
 mod doctor;
 mod explain;
 mod image;
@@ -60,6 +61,8 @@ enum Command {
     /// Virtual machines: the other side
     #[command(subcommand)]
     Vm(vm::Command),
+    /// Run an image both ways, as a container and in a virtual machine, and measure both
+    Compare(Box<compare::Args>),
     /// Examine this host: what is here, what is missing, what rlab can do with it
     Doctor(doctor::Args),
 }
@@ -108,6 +111,7 @@ pub fn main(argv: Vec<OsString>) -> ExitCode {
         Command::Rm(args) => rm::run(&args, &mut context),
         Command::Trace(args) => trace::run(&args, &mut context),
         Command::Vm(command) => vm::run(command, &mut context),
+        Command::Compare(args) => compare::run(&args, &mut context),
         Command::Doctor(args) => doctor::run(&args, &mut context),
     };
     match result {
@@ -137,6 +141,9 @@ pub enum Failure {
     /// The platform of `--platform`.
     #[error("{0}")]
     Platform(#[from] crate::image::platform::Error),
+    /// The comparison's.
+    #[error("{0}")]
+    Compare(#[from] crate::vm::compare::Error),
     /// The smallest machine's.
     #[error("{0}")]
     Hello(#[from] crate::vm::hello::Error),
@@ -186,6 +193,7 @@ impl Failure {
             Failure::Image(error) => error.hint(),
             Failure::Config(error) => error.hint(),
             Failure::Registry(error) => error.hint(),
+            Failure::Compare(error) => error.hint(),
             Failure::Hello(error) => error.hint(),
             Failure::Flag { .. } => Some("rlab run --help".to_owned()),
             Failure::Platform(_) | Failure::File { .. } => None,

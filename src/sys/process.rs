@@ -251,6 +251,21 @@ pub fn signal_number(name: &str) -> Option<i32> {
     format!("SIG{bare}").parse::<Signal>().ok().map(|signal| signal as i32)
 }
 
+/// A program that is to be started gets SIGTERM when we end, however that comes about: PR_SET_PDEATHSIG of prctl(2). It
+/// holds over execve(2).
+pub fn end_with_us(command: &mut std::process::Command) {
+    use std::os::unix::process::CommandExt;
+    // SAFETY: between fork and exec only one system call is made, with constant arguments.
+    unsafe {
+        command.pre_exec(|| Ok(nix::sys::prctl::set_pdeathsig(Signal::SIGTERM)?));
+    }
+}
+
+/// sync(2): what is to be written is on the disk when it comes back.
+pub fn sync() {
+    nix::unistd::sync();
+}
+
 /// setsid(2): a session of its own, without a controlling terminal yet.
 pub fn setsid() -> Result<()> {
     traced(|| Call::new("setsid"), nix::unistd::setsid).map(drop)

@@ -82,6 +82,20 @@ pub fn uname() -> io::Result<Uname> {
     })
 }
 
+/// What is in the kernel's log, by klogctl(3), which is syslog(2) of the kernel. It changes nothing in it.
+pub fn kernel_log() -> io::Result<String> {
+    /// SYSLOG_ACTION_READ_ALL and SYSLOG_ACTION_SIZE_BUFFER of syslog(2).
+    const READ_ALL: libc::c_int = 3;
+    const SIZE_BUFFER: libc::c_int = 10;
+    // SAFETY: this action takes neither buffer nor length.
+    let size = Errno::result(unsafe { libc::klogctl(SIZE_BUFFER, std::ptr::null_mut(), 0) })?;
+    let mut bytes = vec![0u8; usize::try_from(size).unwrap_or_default()];
+    // SAFETY: the kernel writes at most as many bytes as it is told, which the buffer has.
+    let length = Errno::result(unsafe { libc::klogctl(READ_ALL, bytes.as_mut_ptr().cast(), size) })?;
+    bytes.truncate(usize::try_from(length).unwrap_or_default());
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
 /// kill(2). Signal 0 only asks whether the process may be signalled.
 pub fn kill(pid: i32, signal: i32) -> io::Result<()> {
     super::kill(pid, signal).map_err(refused)

@@ -21,9 +21,9 @@ pub const OWN_BINARY: &str = "/proc/self/exe";
 
 /// The links in `/bin`. The tools behind them are in `lab::tools`, which checks that it has all of these.
 pub const TOOL_NAMES: &[&str] = &[
-    "help", "sh", "id", "caps", "ns", "ps", "mount", "ip", "hostname", "uname", "env", "free", "nproc", "eat", "burn",
-    "forks", "httpd", "get", "ls", "cat", "write", "touch", "mkdir", "rm", "pwd", "echo", "kill", "sleep", "size",
-    "true", "false",
+    "help", "sh", "id", "caps", "ns", "ps", "mount", "ip", "hostname", "uname", "dmesg", "date", "env", "free",
+    "nproc", "eat", "burn", "bench", "forks", "httpd", "get", "ls", "cat", "write", "touch", "mkdir", "rm", "pwd",
+    "echo", "kill", "sleep", "size", "true", "false",
 ];
 
 /// The name the binary has in the image: by it, it knows that it is not called as rlab.

@@ -3,9 +3,12 @@
 //! The image holds one binary, rlab itself, and a link to it for each tool; the name it is called by decides. So the
 //! image needs no package of any distribution, and what a student types in it can be read here.
 mod accounts;
+mod bench;
 mod burn;
 mod caps;
 mod cat;
+mod date;
+mod dmesg;
 mod eat;
 mod env;
 mod error;
@@ -61,11 +64,14 @@ pub const TOOLS: &[Tool] = &[
     Tool { name: "ip", usage: "ip [addr|link|route]", what: "network interfaces, addresses and routes", run: ip::run },
     Tool { name: "hostname", usage: "hostname", what: "the name of this UTS namespace", run: plain::hostname },
     Tool { name: "uname", usage: "uname [-a|-s|-n|-r|-v|-m]", what: "the kernel's name and version", run: plain::uname },
+    Tool { name: "dmesg", usage: "dmesg [LINES]", what: "how the kernel's log begins, if it may be read", run: dmesg::run },
+    Tool { name: "date", usage: "date", what: "what time the kernel says it is", run: date::run },
     Tool { name: "env", usage: "env", what: "the environment variables", run: env::run },
     Tool { name: "free", usage: "free", what: "memory of the host, and the limit of this cgroup", run: free::run },
     Tool { name: "nproc", usage: "nproc", what: "how many CPUs the scheduler may use for you", run: plain::nproc },
     Tool { name: "eat", usage: "eat SIZE [-s SECONDS]", what: "takes memory step by step: eat 200m", run: eat::run },
     Tool { name: "burn", usage: "burn [SECONDS] [-t THREADS]", what: "burns CPU and says how much it was given", run: burn::run },
+    Tool { name: "bench", usage: "bench [syscall|memory|file|loopback]", what: "measures four kinds of work", run: bench::run },
     Tool { name: "forks", usage: "forks [N]", what: "forks N sleeping children, says when it fails", run: forks::run },
     Tool { name: "httpd", usage: "httpd [-p PORT] [TEXT]", what: "a web server that says who answers", run: httpd::run },
     Tool { name: "get", usage: "get URL", what: "fetches a page over HTTP", run: get::run },
