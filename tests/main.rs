@@ -30,5 +30,5 @@ mod skip;
 mod terminal;
 mod tidy;
 mod truth;
-mod vm_hello;
 mod vm_disk;
+mod vm_hello;
