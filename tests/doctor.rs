@@ -2,7 +2,9 @@
 
 use crate::harness::host::{Inventory, alone, together};
 use crate::harness::{Output, Rlab, Running, need};
-use serde_json::Value;
+use serde_json::{Value, json};
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -150,4 +152,74 @@ fn a_device_that_only_has_the_name_of_kvm_is_not_believed() {
     let report = report(&output);
     assert_eq!(field(&report, "KVM", "verdict"), "missing", "{output}");
     assert!(field(&report, "KVM", "fact").starts_with("/dev/kvm is there, but: ioctl"), "{output}");
+}
+
+#[test]
+fn what_machines_are_made_of_is_told_and_no_kernel_is_tried() {
+    let _turn = together();
+    let rlab = Rlab::new();
+    let output = rlab.run(&["doctor", "--format", "json"]);
+    let report = report(&output);
+    for check in ["KVM with a kernel", "QEMU", "accelerator", "guest kernel", "mke2fs"] {
+        let (verdict, fix) = (field(&report, check, "verdict"), field(&report, check, "fix"));
+        assert_eq!(verdict == "ok", fix.is_empty(), "{check}: {output}");
+    }
+    // Nobody has run a machine below this root.
+    assert!(field(&report, "KVM with a kernel", "fact").starts_with("not tried"), "{output}");
+    let said = Command::new("qemu-system-x86_64").arg("--version").output();
+    if let Ok(said) = said.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()) {
+        let (_, version) = said.lines().next().unwrap().split_once("version ").unwrap();
+        assert!(field(&report, "QEMU", "fact").ends_with(&format!(", version {version}")), "{output}");
+    }
+}
+
+#[test]
+fn what_a_machine_found_out_about_kvm_is_remembered() {
+    need!(programs(&["qemu-system-x86_64"], "apt install qemu-system-x86"));
+    let _turn = together();
+    let rlab = Rlab::new();
+    let kernel = rlab.folder().join("vmlinuz");
+    std::fs::write(&kernel, "a kernel").unwrap();
+    let which = Command::new("sh").args(["-c", "command -v qemu-system-x86_64"]).output().unwrap();
+    let qemu = std::path::PathBuf::from(String::from_utf8(which.stdout).unwrap().trim());
+    let known = json!({"found": {"hangs": {"waited_ms": 3001, "last": "Probing"}}, "at": "2026-01-02T03:04:05Z", "kernel": kernel});
+    let key = json!({"host": this_boot(), "qemu": identity(&qemu), "kernel": identity(&kernel)});
+    let answers = json!({"version": 1, "answers": [{"key": key, "known": known}]});
+    std::fs::create_dir_all(rlab.root().join("vm")).unwrap();
+    std::fs::write(rlab.root().join("vm/kvm.json"), answers.to_string()).unwrap();
+    let facts = || {
+        let report = report(&rlab.run(&["doctor", "--format", "json"]));
+        ["KVM", "KVM with a kernel", "accelerator"].map(|check| field(&report, check, "fact"))
+    };
+    let [small, trial, accelerator] = facts();
+    if !small.contains("does not prove") {
+        return assert!(trial.starts_with("not tried: not even a small guest ran"), "{trial}");
+    }
+    let wanted = "KVM is here, but within 3 s an ordinary kernel came no farther under it than \"Probing\" (tried \
+                  2026-01-02T03:04:05Z)";
+    assert_eq!(trial, wanted);
+    assert!(accelerator.starts_with("tcg"), "{accelerator}");
+    // Another kernel in its place has not been tried.
+    std::fs::write(&kernel, "another kernel").unwrap();
+    let [_, trial, accelerator] = facts();
+    assert!(trial.starts_with("not tried") && accelerator.starts_with("kvm, if"), "{trial}; {accelerator}");
+}
+
+/// What an answer holds for, as rlab writes it.
+fn this_boot() -> Value {
+    let read = |path: &str| std::fs::read_to_string(path).unwrap();
+    let processor = read("/proc/cpuinfo");
+    let model = processor.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
+    json!({
+        "boot_id": read("/proc/sys/kernel/random/boot_id").trim(),
+        "release": read("/proc/sys/kernel/osrelease").trim(),
+        "processor": model.map_or("", |(_, name)| name),
+    })
+}
+
+fn identity(path: &Path) -> Value {
+    let path = path.canonicalize().unwrap();
+    let found = path.metadata().unwrap();
+    let modified_ns = found.mtime() * 1_000_000_000 + found.mtime_nsec();
+    json!({"path": path, "size": found.len(), "modified_ns": modified_ns, "inode": found.ino()})
 }

@@ -30,3 +30,4 @@ mod terminal;
 mod tidy;
 mod truth;
 mod vm_disk;
+mod vm_hello;

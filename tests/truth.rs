@@ -10,7 +10,7 @@ mod compare;
 mod rtnetlink;
 mod sabotage;
 mod scope;
-mod strace;
+pub mod strace;
 mod table;
 mod untold;
 mod watched;

@@ -197,8 +197,8 @@ mod tests {
         for text in ["mount", "", "mount=EPERM:2", "mount=EPERM:when"] {
             assert_eq!(rule(text), Err(BadRule::Shape(text.into())));
         }
-        assert_eq!(rule("reboot=EPERM"), Err(BadRule::Call("reboot".into())));
-        assert_eq!(rule("boot/mount=EPERM"), Err(BadRule::Stage("boot".into())));
+        assert_eq!(rule("swapon=EPERM"), Err(BadRule::Call("swapon".into())));
+        assert_eq!(rule("reactor/mount=EPERM"), Err(BadRule::Stage("reactor".into())));
         assert_eq!(rule("mount=ENOPE"), Err(BadRule::Errno("ENOPE".into())));
         assert_eq!(rule("execve=pause"), Err(BadRule::NoAfter));
         assert_eq!(rule("mount=EUNKNOWN"), Err(BadRule::Errno("EUNKNOWN".into())));

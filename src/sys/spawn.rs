@@ -303,14 +303,14 @@ mod tests {
     fn a_program_gets_the_descriptors_that_were_meant_for_it() {
         let (ours, theirs) = super::super::stream_pair().unwrap();
         let number = theirs.as_raw_fd();
-        let script = format!("echo over >&{number}");
-        let keeps = [theirs.as_fd()];
-        let child = spawn(&Program { keeps: &keeps, ..program("/bin/sh", &["sh", "-c", &script]) }).unwrap();
-        assert_eq!(child.finish(b"").unwrap().ended, Ended::Exited(0));
-        let mut said = [0; 16];
-        assert_eq!(read(&ours, &mut said), Ok(5));
-        let child = spawn(&program("/bin/sh", &["sh", "-c", &format!("echo over >&{number}")])).unwrap();
-        assert_ne!(child.finish(b"").unwrap().ended, Ended::Exited(0), "what was not meant for it stays with us");
+        let script = format!("test -S /proc/self/fd/{number}");
+        let ended = |keeps: &[BorrowedFd<'_>]| {
+            let child = spawn(&Program { keeps, ..program("/bin/sh", &["sh", "-c", &script]) }).unwrap();
+            child.finish(b"").unwrap().ended
+        };
+        assert_eq!(ended(&[theirs.as_fd()]), Ended::Exited(0));
+        assert_eq!(ended(&[]), Ended::Exited(1), "what was not meant for it stays with us");
+        drop(ours);
     }
 
     #[test]

@@ -3,6 +3,9 @@
 //! With it the trace can stay plain JSON: `"ret": 48213` is known to be a process number because the signature of
 //! `clone3` says so, and stable mode can give it a name without guessing from its looks.
 
+use super::event::Call;
+use serde_json::Value;
+
 /// The sort of a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Type {
@@ -199,13 +202,13 @@ static WORK: &[(&str, Type)] = &[
     ("took_ms", Type::Nanos),
     ("after_ms", Type::Nanos),
     ("told", Words),
+    ("al", Flags),
     // Those of KVM's structures, and of a processor, see kvm_regs and kvm_sregs in the kernel's documentation.
     ("guest_phys_addr", Hex),
     ("userspace_addr", Address),
     ("base", Hex),
     ("limit", Hex),
     ("selector", Hex),
-    ("port", Hex),
     ("rax", Hex),
     ("rbx", Hex),
     ("rcx", Hex),
@@ -214,6 +217,14 @@ static WORK: &[(&str, Type)] = &[
     ("rdi", Hex),
     ("rsp", Hex),
     ("rbp", Hex),
+    ("r8", Hex),
+    ("r9", Hex),
+    ("r10", Hex),
+    ("r11", Hex),
+    ("r12", Hex),
+    ("r13", Hex),
+    ("r14", Hex),
+    ("r15", Hex),
     ("rip", Hex),
     ("rflags", Hex),
     ("cr0", Hex),
@@ -227,6 +238,15 @@ static WORK: &[(&str, Type)] = &[
 /// The signature of a call.
 pub fn signature(name: &str) -> Option<&'static Signature> {
     SIGNATURES.iter().find(|signature| signature.name == name)
+}
+
+/// The type of what a call returned. An ioctl(2) returns what its operation is about.
+pub fn returned_type(call: &Call) -> Option<Type> {
+    let makes_a_machine = |op: &str| matches!(op, "KVM_CREATE_VM" | "KVM_CREATE_VCPU");
+    if call.args.get("op").and_then(Value::as_str).is_some_and(makes_a_machine) {
+        return Some(Fd);
+    }
+    signature(&call.name).map(|signature| signature.ret)
 }
 
 /// Whether rlab ever makes this call.

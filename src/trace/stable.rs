@@ -4,7 +4,7 @@
 //! process number, and the same number gets the same name wherever it turns up again.
 
 use super::event::{Actor, Event, Kind};
-use super::signature::{Type, argument_type, field_type, object_type, signature};
+use super::signature::{Type, argument_type, field_type, object_type, returned_type};
 use serde_json::{Map, Value, json};
 use std::collections::HashMap;
 
@@ -60,8 +60,8 @@ impl Stable {
                 for (argument, value) in &mut call.args {
                     *value = self.value(argument_type(&name, argument), value);
                 }
-                if let (Some(number), Some(signature)) = (&ret, signature(&name)) {
-                    match signature.ret {
+                if let (Some(number), Some(sort)) = (&ret, returned_type(call)) {
+                    match sort {
                         // A number can't carry a name: the number of the name stands in its place.
                         Type::Pid => *ret = Some(self.number(self.of_kernel("pid"), &number.to_string())),
                         Type::Fd | Type::Count | Type::Address => *ret = Some(0),

@@ -222,7 +222,7 @@ impl Stage {
             Stage::CreateVcpu => &["KVM_CREATE_VCPU", "mmap"],
             Stage::Registers => &["KVM_SET_SREGS", "KVM_SET_REGS"],
             Stage::VcpuRun => &["KVM_RUN"],
-            Stage::Release => &["close", "munmap"],
+            Stage::Release => &["close"],
             _ => &[],
         }
     }

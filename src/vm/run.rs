@@ -232,7 +232,7 @@ fn judge(
                 Reached::Program => Stage::GuestWait,
             };
             let ended = (outcome == Outcome::Dead).then(|| match qemu_ended {
-                Ended::Exited(status) => Ending::Status(status.into()),
+                Ended::Exited(status) => Ending::Status(status),
                 Ended::Signalled(signal) => Ending::Signal(sys::signal_name(signal)),
             });
             let diagnosis = diagnose(&session.console.text(), said, ended, options.memory_mib, stage);

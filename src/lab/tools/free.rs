@@ -13,13 +13,20 @@ pub fn run(args: &[OsString], out: &mut dyn Write) -> Result<u8> {
     }
     let meminfo = fs::read_to_string("/proc/meminfo").map_err(|_| Error::NoProc("memory"))?;
     table::print(out, &[Align::Left, Align::Right, Align::Right, Align::Right], &rows(&meminfo))?;
-    writeln!(out, "\nThese are the host's numbers: no namespace covers /proc/meminfo.")?;
+    writeln!(out, "\nThese are {} numbers: no namespace covers /proc/meminfo.", whose())?;
     match limit() {
         Some((path, Some(bytes))) => writeln!(out, "The limit of this cgroup is {} ({path}).", size(bytes))?,
         Some((path, None)) => writeln!(out, "This cgroup has no limit ({path}).")?,
-        None => writeln!(out, "No cgroup file system is mounted here to read a limit from.")?,
+        None => writeln!(out, "No cgroup here shows a limit.")?,
     }
     Ok(0)
+}
+
+/// The kernel's own threads are children of kthreadd. Where it is in view, so is all of the kernel's system, and it may well
+/// be no host at all, but the guest of one.
+fn whose() -> &'static str {
+    let second = fs::read_to_string("/proc/2/comm").unwrap_or_default();
+    if second.trim() == "kthreadd" { "this kernel's" } else { "the host's" }
 }
 
 fn rows(meminfo: &str) -> Vec<Vec<String>> {

@@ -3,6 +3,7 @@
 use crate::sys::{Result, Returned, traced};
 use crate::trace::Call;
 use nix::sys::mman::{MapFlags, ProtFlags, mmap_anonymous, munmap};
+use serde_json::Value;
 use std::ffi::c_void;
 use std::num::NonZeroUsize;
 use std::ptr::NonNull;
@@ -29,17 +30,14 @@ impl Memory {
             (ProtFlags::PROT_READ | ProtFlags::PROT_WRITE, MapFlags::MAP_PRIVATE | MapFlags::MAP_ANONYMOUS);
         traced(
             || {
-                let call = Call::new("mmap").arg("addr", 0).arg("length", size.get());
+                let call = Call::new("mmap").arg("addr", Value::Null).arg("length", size.get());
                 let call = call.arg("prot", "PROT_READ|PROT_WRITE").arg("flags", "MAP_PRIVATE|MAP_ANONYMOUS");
                 call.arg("fd", -1).arg("offset", 0)
             },
-            // SAFETY: a new mapping at a place of the kernel's choice touches no memory that is in use.
             || {
-                unsafe { mmap_anonymous(None, size, prot, flags) }.map(|start| Memory {
-                    start,
-                    size: size.get(),
-                    guest_address,
-                })
+                // SAFETY: a new mapping at a place of the kernel's choice touches no memory that is in use.
+                let start = unsafe { mmap_anonymous(None, size, prot, flags) }?;
+                Ok(Memory { start, size: size.get(), guest_address })
             },
         )
     }

@@ -54,3 +54,50 @@ fn set(first: Duration, again: Duration) -> nix::Result<()> {
     // SAFETY: the kernel reads one structure that lives across the call; the old one is not asked for.
     Errno::result(unsafe { libc::setitimer(libc::ITIMER_REAL, &raw const timer, std::ptr::null_mut()) }).map(drop)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sys::attempt::{Refused, attempt};
+    use crate::sys::kvm::{Kvm, Memory};
+    use std::num::NonZeroUsize;
+
+    /// In a process of its own: a timer's signal goes to any thread that is there.
+    fn in_a_child(body: impl FnOnce() -> std::result::Result<String, Refused>) -> std::result::Result<String, Refused> {
+        attempt(30_000, body)
+    }
+
+    #[test]
+    fn a_call_that_waits_comes_back() {
+        let found = in_a_child(|| {
+            let limit = TimeLimit::start(Duration::from_millis(10))?;
+            let early = limit.is_over();
+            let waited = nix::poll::poll(&mut [], nix::poll::PollTimeout::NONE);
+            Ok(format!("{early} {waited:?} {}", limit.is_over()))
+        });
+        assert_eq!(found, Ok("false Err(EINTR) true".to_owned()));
+    }
+
+    #[test]
+    #[cfg(target_arch = "x86_64")]
+    fn a_guest_that_never_exits_is_ended() {
+        let found = in_a_child(|| {
+            let mut memory = Memory::map(NonZeroUsize::MIN.saturating_add(4095), 0x1000)?;
+            memory.write(&[0xeb, 0xfe]); // jmp $
+            let mut vcpu = Kvm::open()?.create_vm()?.set_user_memory_region(memory)?.create_vcpu()?;
+            let mut segments = vcpu.get_sregs()?;
+            (segments.cs.base, segments.cs.selector) = (0, 0);
+            vcpu.set_sregs(&segments)?;
+            let mut registers = vcpu.get_regs()?;
+            registers.rip = 0x1000;
+            vcpu.set_regs(&registers)?;
+            let limit = TimeLimit::start(Duration::from_millis(10))?;
+            let ran = vcpu.run().map_err(|error| error.errno);
+            Ok(format!("{ran:?} {}", limit.is_over()))
+        });
+        match found {
+            Err(refused) if refused.errno.is_some() => crate::skip::aloud(refused),
+            found => assert_eq!(found, Ok(format!("Err({}) true", Errno::EINTR as i32))),
+        }
+    }
+}

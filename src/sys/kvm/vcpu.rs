@@ -37,7 +37,7 @@ impl Machine {
         let mut vcpu = traced(|| ioctl(super::MACHINE, "KVM_CREATE_VCPU", 0), || made(self))?;
         let address = vcpu.shared_address();
         let call = || {
-            let call = Call::new("mmap").arg("addr", 0).arg("length", shared_bytes);
+            let call = Call::new("mmap").arg("addr", Value::Null).arg("length", shared_bytes);
             let call = call.arg("prot", "PROT_READ|PROT_WRITE").arg("flags", "MAP_SHARED");
             call.arg("fd", PROCESSOR).arg("offset", 0)
         };

@@ -37,7 +37,7 @@ pub fn row(work: &str, fields: &Fields<'_>) -> Vec<String> {
             vec![fields.text("url"), fields.text("status"), after]
         }
         // A program, instruction by instruction.
-        _ => vec![fields.text("at"), fields.text("bytes"), fields.text("words"), fields.text("says")],
+        _ => ["at", "bytes", "label", "words", "says"].map(|name| fields.text(name)).to_vec(),
     }
 }
 
@@ -132,9 +132,8 @@ mod tests {
 
     #[test]
     fn a_program_is_listed_with_its_assembler() {
-        let code =
-            json!({"at": "0x1000", "bytes": "be 10 10", "words": "mov si, text", "says": "where the letters begin"});
+        let code = json!({"at": "0x1000", "bytes": "be 10 10", "label": "main", "words": "mov si, text", "says": "where the letters begin"});
         let text = told("guest_code", &[("code", code)], false);
-        assert!(text.contains("   0x1000  be 10 10  mov si, text  where the letters begin\n"), "{text}");
+        assert!(text.contains("   0x1000  be 10 10  main  mov si, text  where the letters begin\n"), "{text}");
     }
 }

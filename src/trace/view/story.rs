@@ -5,7 +5,7 @@ use super::value::{named_arguments, span, spelt};
 use super::work::rows;
 use super::{Block, Style};
 use crate::trace::event::{Call, Event, Kind};
-use crate::trace::signature::{Type, object_type, signature};
+use crate::trace::signature::{Type, field_type, object_type, signature};
 use crate::trace::stage::Stage;
 use crate::trace::texts::{StageText, english};
 use serde_json::Value;
@@ -15,8 +15,13 @@ const CALLS: usize = 3;
 /// How many changes a block shows; `--explain=json` has every one.
 const CHANGES: usize = 5;
 
+/// How many exits of a guest are: they are one story.
+const EXITS: usize = 8;
+
 /// How many letters of one argument are shown.
 const LONGEST: usize = 72;
+/// And of one that is all that an ioctl is about.
+const LONGEST_STRUCTURE: usize = 120;
 /// How many names share a row of changes.
 const NAMES: usize = 3;
 
@@ -129,7 +134,8 @@ fn calls(events: &[Event], stage: &str, failed: bool, style: &Style) -> String {
     let mut out = String::new();
     for (what, ret, errno, injected) in shown.iter().map(|at| &all[*at]) {
         let name = format!("{:<width$}", what.name);
-        let arguments: Vec<String> = named_arguments(what).iter().map(|text| cut(&shortened(text))).collect();
+        let longest = if what.name == "ioctl" { LONGEST_STRUCTURE } else { LONGEST };
+        let arguments: Vec<String> = named_arguments(what).iter().map(|text| cut(&shortened(text), longest)).collect();
         out += &call(
             &name,
             &arguments,
@@ -170,11 +176,11 @@ fn chosen(all: &[Told<'_>], stage: &str, failed: bool) -> Vec<usize> {
 }
 
 /// A long value is cut: the other views have it whole.
-fn cut(text: &str) -> String {
-    if text.chars().count() <= LONGEST {
+fn cut(text: &str, longest: usize) -> String {
+    if text.chars().count() <= longest {
         text.to_owned()
     } else {
-        text.chars().take(LONGEST - 1).chain(['…']).collect()
+        text.chars().take(longest - 1).chain(['…']).collect()
     }
 }
 
@@ -208,7 +214,8 @@ fn changes(events: &[Event], style: &Style) -> String {
             }
         }
     }
-    rows.truncate(CHANGES);
+    let exits = events.iter().any(|event| matches!(&event.kind, Kind::Change { object, .. } if object == "exit"));
+    rows.truncate(if exits { EXITS } else { CHANGES });
     for row in &mut rows {
         let names: Vec<&str> = row[0].split('\n').collect();
         row[0] = match names.len() {
@@ -226,7 +233,7 @@ fn reading(sort: Type, value: &Value) -> String {
         // A structure is told by its values: what they are is clear from the name before them.
         Value::Object(fields) => {
             let values = fields.iter().map(|(name, value)| {
-                format!("{name} {}", value.as_str().map_or_else(|| value.to_string(), str::to_owned))
+                format!("{name} {}", value.as_str().map_or_else(|| spelt(field_type(name), value), str::to_owned))
             });
             values.collect::<Vec<_>>().join(", ")
         }

@@ -4,6 +4,9 @@ use crate::trace::event::Call;
 use crate::trace::signature::{Type, argument_type, field_type};
 use serde_json::Value;
 
+/// A structure with more fields than this is not told in full by the story.
+const MANY_FIELDS: usize = 8;
+
 /// The call as strace would print it, without its result: `sethostname("web")`.
 pub fn call_line(call: &Call) -> String {
     let args: Vec<String> =
@@ -21,9 +24,18 @@ pub fn named_arguments(call: &Call) -> Vec<String> {
     };
     let spell = |(name, value): (&String, &Value)| match value {
         Value::Object(fields) if name == "message" => message(fields),
+        Value::Object(fields) if fields.len() > MANY_FIELDS => format!("{name}={}", without_zeros(fields)),
         _ => format!("{name}={}", spelt(argument_type(&call.name, name), value)),
     };
     call.args.iter().filter(telling).map(spell).collect()
+}
+
+/// A structure with many fields, such as the registers of a processor: those that are not zero.
+fn without_zeros(fields: &serde_json::Map<String, Value>) -> String {
+    let told = fields.iter().filter(|(_, value)| value.as_u64() != Some(0));
+    let inner: Vec<String> = told.map(|(name, value)| format!("{name}={}", field(name, value))).collect();
+    let rest = if inner.len() < fields.len() { ", rest=0" } else { "" };
+    format!("{{{}{rest}}}", inner.join(", "))
 }
 
 /// A netlink message: its type and what it says, without the flags that say how it is to be answered.

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 const ROWS: usize = 8;
 /// How many firewall rules are: they are long.
 const RULES: usize = 3;
-/// How many parts of a machine, and how many groups of its kernel's log: each says something of its own.
+/// How many parts of a machine, groups of its kernel's log, instructions of its program: each says something of its own.
 const PARTS: usize = 14;
 
 /// The rows of all bulk work of a stage, work of one name in one table.
@@ -29,7 +29,7 @@ pub fn rows(events: &[Event], style: &Style) -> String {
     }
     let render = |(name, rows): (&str, Vec<Vec<String>>)| {
         let most = match name {
-            "part" | "boot" => PARTS,
+            "part" | "boot" | "code" => PARTS,
             _ if rows[0].len() == 1 => RULES,
             _ => ROWS,
         };

@@ -54,52 +54,34 @@ fn listen() {
 
 /// The machine's life. What goes wrong before the channel is there can only be said on the console.
 fn live() -> Result<(), String> {
-    let told = |failure: Failure| crate::shim::RuntimeError::from(failure).to_string();
-    let (mut channel, order, process) = trace::stage(Stage::GuestInit, || -> Result<_, Ending> {
+    let mut channel = None;
+    let Err(failure) = serve(&mut channel) else { return Ok(()) };
+    let said = channel.as_mut().map(|channel| {
+        channel.send_events();
+        channel.send(&Piece::Failed(Box::new(failure.clone())))?;
+        channel.drain();
+        Ok::<_, Failure>(())
+    });
+    if matches!(said, Some(Ok(()))) { Ok(()) } else { Err(crate::shim::RuntimeError::from(failure).to_string()) }
+}
+
+/// The two stages of the guest, and then the program's life. `channel` is filled as soon as there is one.
+fn serve(channel: &mut Option<Channel>) -> Result<(), Failure> {
+    let (channel, order, process) = trace::stage(Stage::GuestInit, || {
         tree::begin()?;
         drivers::load()?;
-        let mut channel = Channel::open(TRACE)?;
+        let channel = channel.insert(Channel::open(TRACE)?);
         channel.send(&Piece::Here)?;
         let order = channel.order()?;
-        match become_system(&order) {
-            Ok(process) => Ok((channel, order, process)),
-            Err(failure) => Err(Ending::Told(channel, failure)),
-        }
-    })
-    .or_else(|ending| match ending {
-        Ending::Untold(failure) => Err(told(failure)),
-        Ending::Told(mut channel, failure) => {
-            channel.send_events();
-            let said = channel.send(&Piece::Failed(Box::new(failure.clone())));
-            channel.drain();
-            Err(said.err().map_or_else(|| told(failure), told))
-        }
+        let process = become_system(&order)?;
+        Ok::<_, Failure>((channel, order, process))
     })?;
     channel.send_events();
-    let started = trace::stage(Stage::GuestExec, || program::start(&order, &process));
+    let program = trace::stage(Stage::GuestExec, || program::start(&order, &process))?;
     channel.send_events();
     // From here on what it does belongs to the waiting, which the host tells of.
     trace::resume(Stage::GuestWait);
-    match started {
-        Ok(program) => relay::run(&mut channel, program).map_err(told),
-        Err(failure) => {
-            let said = channel.send(&Piece::Failed(Box::new(failure)));
-            channel.drain();
-            said.map_err(told)
-        }
-    }
-}
-
-/// How the beginning failed: with or without someone to tell.
-enum Ending {
-    Untold(Failure),
-    Told(Channel, Failure),
-}
-
-impl From<Failure> for Ending {
-    fn from(failure: Failure) -> Ending {
-        Ending::Untold(failure)
-    }
+    relay::run(channel, program)
 }
 
 /// The order, step by step. After it `/` is the image's tree, and the program can be started.

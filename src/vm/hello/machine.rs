@@ -62,8 +62,10 @@ fn write_program(machine: &mut Machine) -> Result<(), Error> {
     let mut at = ADDRESS;
     for line in PROGRAM {
         let hex: Vec<String> = line.bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-        let told = || json!({"at": format!("{at:#x}"), "bytes": hex.join(" "), "words": line.words, "says": line.says});
-        trace::work("code", told);
+        trace::work("code", || {
+            let (at, bytes) = (format!("{at:#x}"), hex.join(" "));
+            json!({"at": at, "bytes": bytes, "label": line.label, "words": line.words, "says": line.says})
+        });
         at += line.bytes.len() as u64;
     }
     Ok(())
@@ -117,7 +119,7 @@ fn run(kvm: &Kvm, vcpu: &mut Vcpu, start: kvm_regs, say: &mut dyn FnMut(&[u8])) 
         };
         if watched {
             let after = vcpu.synced_regs();
-            trace::change("exit", exit.name(), place(&before), reached(&after, &exit));
+            trace::change("exit", named(&exit), place(&before), reached(&after, &exit));
             before = after;
         }
         match exit {
@@ -139,13 +141,19 @@ fn place(regs: &kvm_regs) -> Value {
     json!({"rip": regs.rip, "rsi": regs.rsi})
 }
 
-/// Where it came to, and what it wanted there. Of `out` KVM counts the instruction as done only when the guest goes on,
-/// so rip still points at it.
+/// Where it came to, and with which letter. Whether rip points at `out` or behind it differs between kernels: to KVM the
+/// instruction is done when the guest goes on.
 fn reached(regs: &kvm_regs, exit: &Exit) -> Value {
     let mut reached = place(regs);
-    if let Exit::Out { port, bytes } = exit {
-        reached["port"] = json!(port);
-        reached["byte"] = json!(bytes.escape_ascii().to_string());
+    if let Exit::Out { bytes, .. } = exit {
+        reached["al"] = json!(bytes.escape_ascii().to_string());
     }
     reached
+}
+
+fn named(exit: &Exit) -> String {
+    match exit {
+        Exit::Out { port, .. } => format!("{} {port:#x}", exit.name()),
+        _ => exit.name().to_owned(),
+    }
 }

@@ -60,3 +60,37 @@ fn ask(address: SocketAddr) -> std::io::Result<TcpStream> {
     stream.set_nonblocking(true)?;
     Ok(stream)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::TcpListener;
+
+    fn asked_until(answer: &mut Answer, tries: u32) -> Option<String> {
+        (0..tries).find_map(|_| {
+            std::thread::sleep(Duration::from_millis(5));
+            answer.turn()
+        })
+    }
+
+    #[test]
+    fn only_bytes_that_come_back_are_an_answer() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let mut answer = Answer::at(IpAddr::V4(Ipv4Addr::UNSPECIFIED), port);
+        assert_eq!(answer.url(), format!("http://127.0.0.1:{port}"));
+        assert_eq!(asked_until(&mut answer, 20), None, "a connection that was accepted says nothing");
+        // As QEMU does while nobody listens in the guest: it accepts and hangs up.
+        drop(listener.accept().unwrap());
+        assert_eq!(answer.turn(), None);
+        let server = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut heard = [0; REQUEST.len()];
+            stream.read_exact(&mut heard).unwrap();
+            stream.write_all(b"HTTP/1.1 200 OK\r\nServer: \x1b[31mx\r\n\r\n").unwrap();
+            heard
+        });
+        assert_eq!(asked_until(&mut answer, 400).as_deref(), Some("HTTP/1.1 200 OK"));
+        assert_eq!(&server.join().unwrap(), REQUEST);
+    }
+}

@@ -180,3 +180,87 @@ fn share(share: &SharedDir) -> Part {
 fn words(path: &Path) -> String {
     path.to_string_lossy().replace(',', ",,")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn machine() -> Machine {
+        Machine {
+            accel: Accel::Tcg,
+            memory_mib: 512,
+            cpus: 2,
+            kernel: "/k/vmlinuz".into(),
+            initrd: "/k/initramfs.cpio".into(),
+            disk: "/d/a,b.ext4".into(),
+            network: None,
+            shares: Vec::new(),
+            channel_fd: 9,
+            console_fd: 11,
+            told: false,
+        }
+    }
+
+    fn words(machine: &Machine, part: &str) -> String {
+        let all = parts(machine);
+        let all: Vec<String> = all.into_iter().filter(|one| one.part == part).flat_map(|one| one.args).collect();
+        all.join(" ")
+    }
+
+    #[test]
+    fn a_comma_in_a_path_is_no_end_of_an_option() {
+        assert!(words(&machine(), "disk").contains("readonly=on,file=/d/a,,b.ext4"), "{}", words(&machine(), "disk"));
+    }
+
+    #[test]
+    fn without_a_card_there_is_no_network_at_all() {
+        assert_eq!(words(&machine(), "network"), "");
+        let connected = Machine { network: Some(Vec::new()), ..machine() };
+        assert_eq!(words(&connected, "network"), "-netdev user,id=net -device virtio-net-pci,netdev=net");
+    }
+
+    #[test]
+    fn a_published_port_is_a_rule_of_qemus() {
+        let port = crate::network::parse_published("127.0.0.1:8081:80").unwrap().remove(0);
+        let forward = Forward::new(&port, 8081);
+        assert_eq!(forward_rule(&forward), "tcp:127.0.0.1:8081-:80");
+        let anywhere = crate::network::parse_published("53:53/udp").unwrap().remove(0);
+        assert_eq!(forward_rule(&Forward::new(&anywhere, 53)), "udp:0.0.0.0:53-:53");
+        let published = Machine { network: Some(vec![forward]), ..machine() };
+        assert!(words(&published, "network").contains("user,id=net,hostfwd=tcp:127.0.0.1:8081-:80"));
+    }
+
+    #[test]
+    fn who_serves_a_directory_decides_how_memory_is_made() {
+        let share = |virtiofs_fd| SharedDir { tag: "share0".into(), source: "/h".into(), read_only: true, virtiofs_fd };
+        let by_qemu = Machine { shares: vec![share(None)], ..machine() };
+        assert_eq!(words(&by_qemu, "memory"), "-m 512M");
+        assert!(words(&by_qemu, "share").contains("path=/h,security_model=passthrough,readonly=on"));
+        let by_virtiofsd = Machine { shares: vec![share(Some(5))], ..machine() };
+        assert!(words(&by_virtiofsd, "memory").contains("share=on"), "virtiofsd reads the guest's memory");
+        assert!(words(&by_virtiofsd, "share").contains("socket,id=share0,fd=5"));
+    }
+
+    #[test]
+    fn the_guest_is_told_on_the_kernels_command_line_whether_anyone_listens() {
+        assert!(words(&machine(), "kernel").ends_with("rdinit=/rlab -- vm-guest"));
+        assert!(words(&Machine { told: true, ..machine() }, "kernel").ends_with("-- vm-guest told"));
+    }
+
+    #[test]
+    fn kvm_shows_the_hosts_processor_and_emulation_all_it_can() {
+        assert_eq!(words(&machine(), "processor"), "-cpu max -smp 2");
+        assert_eq!(words(&Machine { accel: Accel::Kvm, ..machine() }, "processor"), "-cpu host -smp 2");
+    }
+
+    #[test]
+    fn every_part_has_its_words_in_the_texts() {
+        let share = SharedDir { tag: "s".into(), source: "/h".into(), read_only: false, virtiofs_fd: None };
+        let whole = Machine { network: Some(Vec::new()), shares: vec![share], ..machine() };
+        let texts = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/src/trace/texts/en.toml")).unwrap();
+        let table = texts.split("[parts]").nth(1).unwrap();
+        for part in parts(&whole) {
+            assert!(table.contains(&format!("\n{} = ", part.part)), "{} has no container twin", part.part);
+        }
+    }
+}
