@@ -2,7 +2,9 @@
 
 use super::{Context, Failure};
 use crate::engine::config::Config;
-use crate::engine::doctor::{Facts, Report};
+use crate::engine::doctor::{Facts, Report, Trial};
+use crate::sys;
+use crate::vm::accel::{self, Found};
 use clap::{Args as ClapArgs, ValueEnum};
 use comfy_table::{ColumnConstraint, ContentArrangement, Table, Width, presets};
 
@@ -38,13 +40,21 @@ pub enum Format {
 /// Examines the host and prints what was found.
 pub fn run(args: &Args, context: &mut Context) -> Result<u8, Failure> {
     let settings = Config::load(context.config.as_deref()).map(drop).map_err(|error| error.to_string());
-    let report = Report::of(&Facts::collect(&context.home, settings));
+    let report = Report::of(&Facts::collect(&context.home, settings, trial(context)));
     let text = match args.format {
         Format::Table => tables(&report),
         Format::Json => serde_json::to_string_pretty(&report).unwrap_or_default() + "\n",
     };
     context.ui.result(&text);
     Ok(u8::from(!report.can_run()))
+}
+
+/// What an earlier machine found out about KVM, so long as it holds.
+fn trial(context: &Context) -> Option<Trial> {
+    let qemu = sys::find_program(&format!("qemu-system-{}", std::env::consts::ARCH))?;
+    let known = accel::known(&context.home.root.join("vm"), &qemu)?;
+    let runs = matches!(known.found, Found::Runs { .. });
+    Some(Trial { runs, told: known.found.to_string(), at: known.at })
 }
 
 fn tables(report: &Report) -> String {

@@ -4,8 +4,9 @@ use super::images::Format;
 use super::table::table;
 use super::units::{ago, size};
 use super::{Context, Failure, images, pull};
-use crate::engine;
-use crate::image::store::{HistoryRow, ImageRecord, Removed, Store};
+use crate::image::digest::Digest;
+use crate::image::store::{HistoryRow, ImageRecord, InUse, Removed, Store};
+use crate::{engine, vm};
 use clap::{Args as ClapArgs, Subcommand};
 use serde_json::{Value, json};
 use time::OffsetDateTime;
@@ -140,11 +141,23 @@ fn json_line(row: &HistoryRow, id: &str) -> String {
 fn remove(args: &Rm, context: &mut Context) -> Result<u8, Failure> {
     let store = store(context)?;
     let in_use = engine::in_use(&context.home);
-    for typed in &args.images {
+    let removed = args.images.iter().try_for_each(|typed| {
         let removed = store.remove(typed, args.force, &in_use).map_err(engine::Error::from)?;
         context.ui.result(&removal(&removed));
-    }
-    Ok(0)
+        Ok(())
+    });
+    sweep_disks(&store, &in_use, context)?;
+    removed.map(|()| 0)
+}
+
+/// The disks that machines ran from are made of the same layers, and go with the last image that has these.
+fn sweep_disks(store: &Store, in_use: &[InUse], context: &Context) -> Result<(), Failure> {
+    let records = store.records_by_name().map_err(engine::Error::from)?;
+    let of_image = |record: ImageRecord| record.layers.into_iter().map(|layer| layer.diff_id).collect();
+    let of_container = in_use.iter().map(|user| user.layers.clone());
+    let images: Vec<Vec<Digest>> = records.into_iter().map(of_image).chain(of_container).collect();
+    vm::disk::sweep(&context.home.root.join("vm"), &images);
+    Ok(())
 }
 
 fn removal(removed: &Removed) -> String {

@@ -15,6 +15,7 @@ mod ui;
 mod units;
 mod values;
 mod vm;
+mod watching;
 
 use crate::{engine, lab, network};
 use clap::{Parser, Subcommand};
@@ -136,6 +137,9 @@ pub enum Failure {
     /// The platform of `--platform`.
     #[error("{0}")]
     Platform(#[from] crate::image::platform::Error),
+    /// The smallest machine's.
+    #[error("{0}")]
+    Hello(#[from] crate::vm::hello::Error),
     /// A flag's value.
     #[error("{flag}: {reason}")]
     Flag {
@@ -182,6 +186,7 @@ impl Failure {
             Failure::Image(error) => error.hint(),
             Failure::Config(error) => error.hint(),
             Failure::Registry(error) => error.hint(),
+            Failure::Hello(error) => error.hint(),
             Failure::Flag { .. } => Some("rlab run --help".to_owned()),
             Failure::Platform(_) | Failure::File { .. } => None,
         }

@@ -1,33 +1,24 @@
 //! `rlab run`: Docker's flags, and those that tell the story.
 
-use super::explain::ViewName;
 use super::progress::{Bars, Quiet};
 use super::settings::{self, RegistryArgs};
 use super::values::{self, SecurityOpt};
-use super::{Context, Failure, Ui};
+use super::watching::{self, WatchArgs};
+use super::{Context, Failure};
 use crate::engine::options::{PullPolicy, RunOptions, Seccomp};
-use crate::engine::{self, Sources, Telling};
+use crate::engine::{self, Sources};
 use crate::image::progress::Progress;
 use crate::network::{self, Dns, Mode};
 use crate::sys;
-use crate::trace::{Replay, View};
 use clap::{ArgAction, Args as ClapArgs, ValueEnum};
 use std::cell::RefCell;
-use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 #[derive(ClapArgs)]
 #[command(disable_help_flag = true)]
 pub struct Args {
-    /// Tell what happens, stage by stage: story, brief, calls or json
-    #[arg(long, value_enum, num_args = 0..=1, require_equals = true, default_missing_value = "story", value_name = "VIEW", help_heading = "Watching")]
-    explain: Option<ViewName>,
-    /// Write the trace into this file as well
-    #[arg(long, value_name = "FILE", help_heading = "Watching")]
-    trace_out: Option<PathBuf>,
-    /// In what is told, replace all that differs from run to run by names
-    #[arg(long, help_heading = "Watching")]
-    stable: bool,
+    #[command(flatten, next_help_heading = "Watching")]
+    watching: WatchArgs,
     /// Enter the image's tree by chroot instead of pivot_root, to see the difference
     #[arg(long, help_heading = "Watching")]
     chroot: bool,
@@ -217,9 +208,8 @@ pub fn run(args: Args, context: &mut Context) -> Result<u8, Failure> {
         return Err(Failure::Flag { flag: "-it", reason });
     }
     let (config, client, platform) = settings::load(&args.registry, context)?;
-    let told = Told { explain: args.explain, trace_out: args.trace_out.as_deref(), stable: args.stable };
-    let telling = telling(&told, &heading(&args), context)?;
-    let explains = args.explain.is_some();
+    let telling = args.watching.telling(context, || heading(&args.image))?;
+    let explains = args.watching.explains();
     let home = context.home.clone();
     let options = options(args)?;
     let ui = RefCell::new(&mut context.ui);
@@ -239,46 +229,10 @@ pub fn run(args: Args, context: &mut Context) -> Result<u8, Failure> {
     Ok(engine::run(&home, &options, &sources, telling)?)
 }
 
-/// How the user wants to be told.
-pub struct Told<'a> {
-    /// `--explain`
-    pub explain: Option<ViewName>,
-    /// `--trace-out`
-    pub trace_out: Option<&'a Path>,
-    /// `--stable`
-    pub stable: bool,
-}
-
-/// The views that were asked for. Without one nothing is told, and nothing is built for it.
-pub fn telling(told: &Told<'_>, heading: &str, context: &mut Context) -> Result<Telling, Failure> {
-    if told.explain.is_none() && told.trace_out.is_none() {
-        return Ok(Telling::default());
-    }
-    let style = context.ui.story_style(told.stable);
-    let mut replay = Replay::new(told.stable);
-    if let Some(view) = told.explain {
-        if view == ViewName::Story {
-            context.ui.status(heading);
-        }
-        replay = replay.view(view.into(), style, Ui::story_output());
-    }
-    if let Some(path) = told.trace_out {
-        let file = File::create(path).map_err(|error| Failure::File { path: path.to_owned(), error })?;
-        replay = replay.view(View::Json, style, Box::new(file));
-    }
-    Ok(Telling { replay: Some(replay) })
-}
-
 /// What is run, as whom, on what.
-fn heading(args: &Args) -> String {
-    let kernel = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
-    let kernel = kernel.split(['-', '.']).take(2).collect::<Vec<_>>().join(".");
-    let user = if sys::geteuid() == 0 { "root" } else { "an ordinary user" };
+fn heading(image: &str) -> String {
     let groups = engine::cgroup_layout().unwrap_or("absent");
-    format!(
-        "rlab · run {} · as {user} · cgroup {groups} · Linux {kernel}\nall calls: --explain=calls · all else: --explain=json · short: --explain=brief\n",
-        args.image
-    )
+    watching::heading(&format!("run {image}"), Some(&format!("cgroup {groups}")))
 }
 
 /// `--env-file` first, then `-e`: what is given later wins.
@@ -315,7 +269,8 @@ fn security(args: &Args) -> (Seccomp, bool) {
 }
 
 fn options(args: Args) -> Result<RunOptions, Failure> {
-    let (env, ports, (seccomp, no_new_privileges)) = (env(&args.env_file, &args.env)?, ports(&args.publish)?, security(&args));
+    let (env, ports, (seccomp, no_new_privileges)) =
+        (env(&args.env_file, &args.env)?, ports(&args.publish)?, security(&args));
     let is = |value: &Option<String>, wanted: &str| value.as_deref() == Some(wanted);
     Ok(RunOptions {
         image: args.image,

@@ -23,7 +23,7 @@ pub use error::Error;
 pub use home::Home;
 pub use images::{Sources, obtain};
 pub use journal::Made;
-pub use run::{Telling, command, go_on, heeding, listed, listen, run, trace_path};
+pub use run::{Telling, command, go_on, heeding, listed, listen, make_source, run, trace_path};
 pub use spec::{env, workdir};
 pub use sweep::{in_use, sweep};
 pub use user::resolve as resolve_user;

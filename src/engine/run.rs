@@ -286,7 +286,7 @@ fn bundle(
 }
 
 /// As Docker's -v: a source that isn't there becomes an empty directory.
-fn make_source(source: &Path) -> Result<(), Error> {
+pub fn make_source(source: &Path) -> Result<(), Error> {
     let missing: Vec<&Path> = source.ancestors().take_while(|folder| !folder.exists()).collect();
     missing.into_iter().rev().try_for_each(|folder| sys::mkdir(folder, 0o755)).map_err(super::error::refused("bundle"))
 }

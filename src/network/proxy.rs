@@ -48,7 +48,14 @@ pub fn start(
 ) -> Result<Vec<u16>> {
     let args = arguments(ports, ip);
     let argv = ["rlab".to_owned()].into_iter().chain(args.iter().cloned()).collect();
-    let mut child = sys::spawn(&sys::Program { path: program, args: argv, env: Vec::new(), stays: true, dies_with_us: false, keeps: &[] })?;
+    let mut child = sys::spawn(&sys::Program {
+        path: program,
+        args: argv,
+        env: Vec::new(),
+        stays: true,
+        dies_with_us: false,
+        keeps: &[],
+    })?;
     let bound = match report(&child) {
         Some(Report::Bound(bound)) => bound,
         refused => {

@@ -49,7 +49,14 @@ pub fn list(what: &[&str]) -> Result<Vec<Value>, Error> {
 fn run(args: &[&str], input: &str) -> Result<Vec<u8>, Error> {
     let path = find_program("nft").ok_or(Error::Missing)?;
     let args = ["nft"].iter().chain(args).map(|arg| (*arg).to_owned()).collect();
-    let child = spawn(&Program { path: &path, args, env: vec!["LC_ALL=C".to_owned()], stays: false, dies_with_us: false, keeps: &[] })?;
+    let child = spawn(&Program {
+        path: &path,
+        args,
+        env: vec!["LC_ALL=C".to_owned()],
+        stays: false,
+        dies_with_us: false,
+        keeps: &[],
+    })?;
     let output = child.finish(input.as_bytes())?;
     if output.ended == Ended::Exited(0) {
         return Ok(output.stdout);

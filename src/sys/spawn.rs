@@ -274,7 +274,14 @@ mod tests {
 
     fn program<'a>(path: &'a str, args: &[&str]) -> Program<'a> {
         let args = args.iter().map(|arg| (*arg).to_owned()).collect();
-        Program { path: Path::new(path), args, env: vec!["A=b".to_owned()], stays: false, dies_with_us: false, keeps: &[] }
+        Program {
+            path: Path::new(path),
+            args,
+            env: vec!["A=b".to_owned()],
+            stays: false,
+            dies_with_us: false,
+            keeps: &[],
+        }
     }
 
     #[test]

@@ -20,9 +20,8 @@ pub use probe::{Probe, observe};
 pub use schema::json_schema;
 pub use signature::{is_told, man_page};
 pub use sink::{
-    elapsed, take_in,
-    acting, become_actor, call, call_of, change, current_stage, descriptor, enabled, finish, injected, leave, note,
-    open, own_number, pump, resume, silence, skip, stage, witnessed, work,
+    acting, become_actor, call, call_of, change, current_stage, descriptor, elapsed, enabled, finish, injected, leave,
+    note, open, own_number, pump, resume, silence, skip, stage, take_in, witnessed, work,
 };
 pub use stage::Stage;
 pub use view::{Style, View, call_line};

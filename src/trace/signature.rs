@@ -205,9 +205,23 @@ static WORK: &[(&str, Type)] = &[
     ("base", Hex),
     ("limit", Hex),
     ("selector", Hex),
-    ("rip", Hex),
+    ("port", Hex),
+    ("rax", Hex),
+    ("rbx", Hex),
+    ("rcx", Hex),
+    ("rdx", Hex),
     ("rsi", Hex),
+    ("rdi", Hex),
+    ("rsp", Hex),
+    ("rbp", Hex),
+    ("rip", Hex),
     ("rflags", Hex),
+    ("cr0", Hex),
+    ("cr2", Hex),
+    ("cr3", Hex),
+    ("cr4", Hex),
+    ("efer", Hex),
+    ("apic_base", Hex),
 ];
 
 /// The signature of a call.
@@ -249,6 +263,7 @@ pub fn object_type(object: &str, key: &str) -> Type {
         "counter" if key.starts_with("bytes") => Type::Bytes,
         "counter" => Count,
         "process" => Pid,
+        "register" => Hex,
         "route" | "address" => Type::Ip,
         _ => Text,
     }

@@ -101,7 +101,9 @@ impl Error {
             Error::NoQemu => Some("apt install qemu-system-x86; rlab doctor shows what else is missing".to_owned()),
             Error::Machine { diagnosis, .. } => diagnosis.hint(),
             Error::Guest(error) => error.hint(),
-            Error::Garbled(_) => Some("is another rlab's initramfs in use? remove vm/initramfs below the root".to_owned()),
+            Error::Garbled(_) => {
+                Some("is another rlab's initramfs in use? remove vm/initramfs below the root".to_owned())
+            }
             Error::Share { .. } => Some("rlab vm run --help".to_owned()),
             Error::Call { .. } | Error::Interrupted(_) => None,
         }

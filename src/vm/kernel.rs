@@ -124,3 +124,6 @@ fn release(image: &Path) -> Result<String, Error> {
         Refusal::Unnamed => Error::Unnamed { path: path() },
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,7 +8,7 @@ pub mod accel;
 mod boot_log;
 pub mod compare;
 mod diagnose;
-mod disk;
+pub mod disk;
 mod error;
 pub mod guest;
 pub mod hello;
@@ -20,5 +20,6 @@ pub mod options;
 mod order;
 mod prepare;
 pub mod run;
+mod shares;
 
 pub use error::Error;

@@ -4,7 +4,8 @@ use super::error::Error;
 use super::kernel::{self, Kernel};
 use super::machine::command::Forward;
 use super::options::MachineOptions;
-use super::order::Order;
+use super::order::{Order, Share};
+use super::shares::{self, Filesystem};
 use super::{disk, guest, initramfs, modules};
 use crate::engine::container::Container;
 use crate::engine::{self, Made, Sources, workdir};
@@ -27,6 +28,8 @@ pub struct Boot {
     pub kernel: Kernel,
     /// The file with its first files.
     pub initramfs: PathBuf,
+    /// By which filesystem the guest reaches directories of the host, if it can.
+    pub sharing: Option<Filesystem>,
 }
 
 /// Finds the kernel and makes its initramfs.
@@ -40,13 +43,11 @@ pub fn find_kernel(cache: &Path, options: &MachineOptions, sources: &Sources<'_>
     let modules = modules::needed(&kernel, &REQUIRED, &OPTIONAL)?;
     let initramfs = initramfs::make(cache, &modules, Path::new("/proc/self/exe"))?;
     let came = if initramfs.made { "made" } else { "kept" };
-    trace::work(
-        "initramfs",
-        || json!({"path": initramfs.path, "size": initramfs.size_bytes, "came": came}),
-    );
+    trace::work("initramfs", || json!({"path": initramfs.path, "size": initramfs.size_bytes, "came": came}));
     let names: Vec<&str> = modules.iter().map(|module| module.name.as_str()).collect();
     trace::work("drivers", || json!({"names": names.join(" ")}));
-    Ok(Boot { kernel, initramfs: initramfs.path })
+    let sharing = shares::offered(&kernel);
+    Ok(Boot { kernel, initramfs: initramfs.path, sharing })
 }
 
 /// Makes the image's disk, or finds it made.
@@ -68,7 +69,13 @@ pub fn make_disk(
 }
 
 /// What the guest is told.
-pub fn order(options: &MachineOptions, container: &Container, config: &ExecConfig, args: Vec<String>) -> Order {
+pub fn order(
+    options: &MachineOptions,
+    container: &Container,
+    config: &ExecConfig,
+    args: Vec<String>,
+    shares: Vec<Share>,
+) -> Order {
     let hostname = options.hostname.clone().unwrap_or_else(|| container.record.short().to_owned());
     let address = options.network.then_some((guest::ADDRESS, guest::GATEWAY));
     let files = [
@@ -85,7 +92,7 @@ pub fn order(options: &MachineOptions, container: &Container, config: &ExecConfi
         files: files.into_iter().map(|(path, text)| (path.into(), text)).collect(),
         hostname,
         network: options.network,
-        shares: Vec::new(),
+        shares,
         tmpfs: options.tmpfs.iter().map(|one| (one.destination.clone(), mount_data(&one.options))).collect(),
         read_only: options.read_only,
         sysctl: options.sysctl.clone(),
@@ -106,4 +113,3 @@ fn mount_data(options: &[String]) -> String {
 pub fn forwards(options: &MachineOptions) -> Result<Vec<Forward>, Error> {
     options.ports.iter().map(|port| Ok(Forward::new(port, network::free_port(port)?))).collect()
 }
-

@@ -7,6 +7,7 @@ use super::machine::command::Forward;
 use super::machine::{Answer, Outcome, Reached, Session, start};
 use super::options::MachineOptions;
 use super::prepare::{find_kernel, forwards, make_disk, order};
+use super::shares::{self, Serving};
 use crate::engine::container::{Container, Record, new_id};
 use crate::engine::{self, Home, Sources, Telling, command, go_on, heeding, image_config, obtain};
 use crate::image::reference::Reference;
@@ -58,6 +59,7 @@ pub fn run(home: &Home, options: &MachineOptions, sources: &Sources<'_>, telling
 struct On<'a> {
     session: Session<'a>,
     args: Vec<String>,
+    shared: Vec<Serving>,
     forwards: Vec<Forward>,
 }
 
@@ -81,24 +83,35 @@ fn put_together<'a>(
     go_on(signals)?;
     let disk = trace::stage(Stage::Disk, || make_disk(&cache, store, &image, container))?;
     go_on(signals)?;
-    let order = order(options, container, &config, args);
-    let session = trace::stage(Stage::Machine, || {
+    let planned = shares::plan(&options.binds, boot.sharing)?;
+    let order = order(options, container, &config, args, planned.iter().map(|one| one.share.clone()).collect());
+    let started = trace::stage(Stage::Machine, || {
+        let shared = shares::serve(planned, container)?;
         let forwards = options.network.then(|| forwards(options)).transpose()?;
-        let parts = start::Wanted { cache: &cache, qemu: &qemu, options, boot: &boot, disk, forwards: forwards.clone() };
+        let parts = start::Wanted {
+            cache: &cache,
+            qemu: &qemu,
+            options,
+            boot: &boot,
+            disk,
+            shared: &shared,
+            forwards: forwards.clone(),
+        };
         let session = start::start(parts, &order, sources.announce, signals)?;
-        Ok::<_, Error>((session, forwards.unwrap_or_default()))
+        Ok::<_, Error>((session, shared, forwards.unwrap_or_default()))
     });
-    let (session, forwards) = session?;
-    Ok(On { session, args: order.args, forwards })
+    let (session, shared, forwards) = started?;
+    Ok(On { session, args: order.args, shared, forwards })
 }
 
 /// From power to the program's end, and the machine's.
 fn live(mut machine: On<'_>, options: &MachineOptions, container: &Container) -> Result<Ended, Error> {
     let lived = bring_up(&mut machine);
-    let session = &mut machine.session;
+    let On { session, shared, .. } = &mut machine;
     trace::stage(Stage::PowerOff, || {
         let asked_itself = matches!(lived, Outcome::Ended(_) | Outcome::Failed(_));
         let off = session.switch_off(if asked_itself { POWER_OFF_MS } else { 0 }).map_err(refused("power_off"));
+        shared.drain(..).for_each(Serving::end);
         // A machine keeps nothing: what the guest wrote was in its memory.
         let (counts, error) = container.journal.undo();
         let (qemu_ended, said) = off?;
@@ -123,7 +136,7 @@ fn record(options: &MachineOptions) -> Result<Record, Error> {
 
 /// From power to the program's end. What a stage waits for in vain is its failure, and the reason is found afterwards.
 fn bring_up(machine: &mut On<'_>) -> Outcome {
-    let On { session, args, forwards } = machine;
+    let On { session, args, forwards, .. } = machine;
     let steps: [(Stage, Reached, Duration); 2] =
         [(Stage::Firmware, Reached::Kernel, FIRST_WORDS), (Stage::Boot, Reached::Guest, BOOT)];
     for (stage, reached, limit) in steps {

@@ -1,9 +1,9 @@
 //! `rlab vm run`: the flags of `rlab run` that mean something to a machine, and the machine's own.
 
-use crate::cli::explain::ViewName;
 use crate::cli::progress::{Bars, Quiet};
-use crate::cli::run::{Pull, Told, env, ports, telling};
+use crate::cli::run::{Pull, env, ports};
 use crate::cli::settings::{self, RegistryArgs};
+use crate::cli::watching::{self, WatchArgs};
 use crate::cli::{Context, Failure, values};
 use crate::engine::{self, Sources};
 use crate::image::progress::Progress;
@@ -18,15 +18,8 @@ use std::path::PathBuf;
 #[derive(ClapArgs)]
 #[command(disable_help_flag = true)]
 pub struct Args {
-    /// Tell what happens, stage by stage: story, brief, calls or json
-    #[arg(long, value_enum, num_args = 0..=1, require_equals = true, default_missing_value = "story", value_name = "VIEW", help_heading = "Watching")]
-    explain: Option<ViewName>,
-    /// Write the trace into this file as well
-    #[arg(long, value_name = "FILE", help_heading = "Watching")]
-    trace_out: Option<PathBuf>,
-    /// In what is told, replace all that differs from run to run by names
-    #[arg(long, help_heading = "Watching")]
-    stable: bool,
+    #[command(flatten, next_help_heading = "Watching")]
+    watching: WatchArgs,
     /// Let a call fail, to see what happens then: see rlab run --help
     #[arg(long, value_name = "CALL=ERRNO", help_heading = "Watching")]
     inject: Vec<sys::InjectRule>,
@@ -147,34 +140,22 @@ pub fn run(args: Args, context: &mut Context) -> Result<u8, Failure> {
         return Err(Failure::Flag { flag: "-it", reason });
     }
     let (config, client, platform) = settings::load(&args.registry, context)?;
-    let told = Told { explain: args.explain, trace_out: args.trace_out.as_deref(), stable: args.stable };
-    let telling = telling(&told, &heading(&args), context)?;
-    let (explains, policy) = (args.explain.is_some(), args.pull.into());
+    let telling = args.watching.telling(context, || heading(&args))?;
+    let (explains, policy) = (args.watching.explains(), args.pull.into());
     let home = context.home.clone();
     let options = options(args)?;
     let ui = RefCell::new(&mut context.ui);
     let announce = |line: &str| ui.borrow_mut().status(line);
     let bars = Bars::new();
     let progress: &dyn Progress = if explains { &Quiet } else { &bars };
-    let sources = Sources {
-        config: &config,
-        client: &client,
-        home: &home,
-        platform,
-        policy,
-        progress,
-        announce: &announce,
-    };
+    let sources =
+        Sources { config: &config, client: &client, home: &home, platform, policy, progress, announce: &announce };
     Ok(crate::vm::run::run(&home, &options, &sources, telling)?)
 }
 
 fn heading(args: &Args) -> String {
-    let kernel = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
-    let kernel = kernel.split(['-', '.']).take(2).collect::<Vec<_>>().join(".");
-    format!(
-        "rlab · vm run {} · {} MiB, {} vCPU · on Linux {kernel}\nall calls: --explain=calls · all else: --explain=json · short: --explain=brief\n",
-        args.image, args.memory, args.cpus
-    )
+    let machine = format!("{} MiB, {} vCPU", args.memory, args.cpus);
+    watching::heading(&format!("vm run {}", args.image), Some(&machine))
 }
 
 fn options(args: Args) -> Result<MachineOptions, Failure> {

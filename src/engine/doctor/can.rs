@@ -25,6 +25,7 @@ const FOR_RUN: [&str; 15] = [
     "settings",
 ];
 const FOR_BRIDGE: [&str; 4] = ["bridge", "veth", "nft", "namespace net"];
+const FOR_MACHINES: [&str; 3] = ["QEMU", "mke2fs", "guest kernel"];
 const FOR_LIMITS: [&str; 3] = ["cgroup memory", "cgroup cpu", "cgroup pids"];
 
 /// The last section of the report.
@@ -39,7 +40,7 @@ pub fn abilities(facts: &Facts, rows: &[Row]) -> Vec<Ability> {
     let network = network(rows);
     let ports = ports(facts, &network);
     let abilities = [limits(rows), network, ports, own_users(facts, rows)].map(needs_run);
-    std::iter::once(run.clone()).chain(abilities).chain([rootless(), machines(facts)]).collect()
+    std::iter::once(run.clone()).chain(abilities).chain([rootless(), hello(facts), machines(rows)]).collect()
 }
 
 /// The rows of a list that are no better than this.
@@ -114,18 +115,30 @@ fn rootless() -> Ability {
     ability("run containers as an ordinary user", Verdict::Missing, "rlab does not do that yet, on any host")
 }
 
-/// rlab makes no machines yet: what is said is what the host would bear.
-fn machines(facts: &Facts) -> Ability {
-    let what = "virtual machines";
-    let none_yet = "rlab makes none yet; this host";
-    match (&facts.machine.guest, &facts.machine.qemu) {
-        (Ok(_), Some(_)) => {
-            ability(what, Verdict::Limited, format!("{none_yet} could: KVM ran a small guest, and QEMU is here"))
-        }
-        (Ok(_), None) => ability(what, Verdict::Limited, format!("{none_yet} could: KVM ran a small guest")),
-        (Err(_), Some(_)) => {
-            ability(what, Verdict::Limited, format!("{none_yet} could only emulate one, with QEMU, many times slower"))
-        }
-        (Err(_), None) => ability(what, Verdict::Missing, format!("{none_yet} has neither KVM nor QEMU")),
+fn hello(facts: &Facts) -> Ability {
+    let what = "rlab vm hello";
+    match &facts.machine.guest {
+        Ok(_) => ability(what, Verdict::Ok, "KVM ran a small guest"),
+        Err(_) => ability(what, Verdict::Missing, "it takes KVM, see there"),
     }
+}
+
+fn machines(rows: &[Row]) -> Ability {
+    let what = "virtual machines";
+    let missing = at_least(rows, &FOR_MACHINES, Verdict::Missing);
+    if !missing.is_empty() {
+        return ability(what, Verdict::Missing, format!("see {}", missing.join(", ")));
+    }
+    match at_least(rows, &["KVM", "KVM with a kernel"], Verdict::Limited).as_slice() {
+        [] => ability(what, Verdict::Ok, "run by KVM"),
+        ["KVM with a kernel"] if is_untried(rows) => {
+            ability(what, Verdict::Limited, "run by KVM if a kernel runs under it, else emulated: see accelerator")
+        }
+        _ => ability(what, Verdict::Limited, "emulated by QEMU, many times slower than KVM: see accelerator"),
+    }
+}
+
+/// Whether the accelerator is still to be found out.
+fn is_untried(rows: &[Row]) -> bool {
+    rows.iter().any(|row| row.check == "accelerator" && row.fact.starts_with("kvm"))
 }

@@ -1,15 +1,15 @@
 //! The facts of this host: read, or tried out in children that end.
 
-use super::facts::{Facts, Machine, Namespace, Overlay, Storage, Tried, UserNamespaces};
+use super::facts::{Facts, Machine, Namespace, Overlay, Storage, Trial, Tried, UserNamespaces};
 use crate::cgroup::{self, Layout};
 use crate::engine::Home;
 use crate::network::Survey;
-use crate::sys;
 use crate::sys::attempt::{Refused, attempt};
 use crate::sys::facts::{self, Power, existing, mount_of, mounts};
 use crate::sys::kvm::{Ran, run_small_guest};
 use crate::sys::mount::{MsFlags, mount};
-use std::path::{Path, PathBuf};
+use crate::sys::{self, Ended, Program};
+use std::path::Path;
 
 /// Ample for one system call on a busy machine.
 const LIMIT_MS: u16 = 2000;
@@ -27,8 +27,9 @@ const NAMESPACES: [(&str, i32, &str); 8] = [
 ];
 
 impl Facts {
-    /// Examines this host. Must be called from a process with one thread.
-    pub fn collect(home: &Home, settings: Result<(), String>) -> Facts {
+    /// Examines this host. `trial` is what the layer above remembers of kernels under KVM: none is tried here, that takes
+    /// seconds. Must be called from a process with one thread.
+    pub fn collect(home: &Home, settings: Result<(), String>, trial: Option<Trial>) -> Facts {
         let layout = Layout::detect();
         let mounts = mounts();
         let covers =
@@ -55,7 +56,7 @@ impl Facts {
             storage: storage(home, &mounts),
             settings,
             network: Survey::take(),
-            machine: machine(),
+            machine: machine(home, trial),
         }
     }
 }
@@ -102,7 +103,7 @@ fn user_namespaces() -> UserNamespaces {
         max: read("/proc/sys/user/max_user_namespaces"),
         subuid: range("/etc/subuid"),
         subgid: range("/etc/subgid"),
-        newuidmap: program("newuidmap").is_some(),
+        newuidmap: sys::find_program("newuidmap").is_some(),
     }
 }
 
@@ -146,14 +147,52 @@ pub fn small_guest() -> Tried {
     })
 }
 
-fn machine() -> Machine {
-    let guest = small_guest();
-    let qemu = format!("qemu-system-{}", std::env::consts::ARCH);
-    Machine { device: Path::new("/dev/kvm").exists(), guest, qemu: program(&qemu) }
+fn machine(home: &Home, trial: Option<Trial>) -> Machine {
+    let qemu = sys::find_program(&format!("qemu-system-{}", std::env::consts::ARCH));
+    Machine {
+        device: Path::new("/dev/kvm").exists(),
+        guest: small_guest(),
+        trial,
+        qemu_version: qemu.as_deref().map_or_else(|| Err(Refused::new("there is none")), qemu_version),
+        qemu,
+        kernels: kernels(Path::new("/"), home),
+        apt: sys::find_program("apt-get").is_some(),
+        mke2fs: sys::find_program("mke2fs"),
+    }
 }
 
-/// Where a program is on the PATH.
-fn program(name: &str) -> Option<PathBuf> {
-    let path = std::env::var_os("PATH")?;
-    std::env::split_paths(&path).map(|folder| folder.join(name)).find(|file| file.is_file())
+/// The first line of `--version`: `QEMU emulator version 7.2.22 (Debian 1:7.2+dfsg-7+deb12u18)`.
+fn qemu_version(qemu: &Path) -> Tried {
+    attempt(LIMIT_MS, || {
+        let args = vec![qemu.to_string_lossy().into_owned(), "--version".to_owned()];
+        // When the time is over, the process that asks is killed, and this one with it.
+        let program = Program { path: qemu, args, env: vec![], stays: false, dies_with_us: true, keeps: &[] };
+        let output = sys::spawn(&program)?.finish(b"")?;
+        let said = String::from_utf8_lossy(&output.stdout);
+        let line = said.lines().next().unwrap_or_default();
+        let version = line.split_once("version ").map(|(_, version)| version.trim().to_owned());
+        version.filter(|_| output.ended == Ended::Exited(0)).ok_or_else(|| Refused::new("it does not tell its version"))
+    })
+}
+
+/// What a machine could boot, by what lies where kernels lie. Whether it would, only trying tells.
+fn kernels(top: &Path, home: &Home) -> Vec<String> {
+    let names = |folder: &Path| -> Vec<String> {
+        let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+        let mut names: Vec<String> = entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+        names.sort();
+        names
+    };
+    let boot = top.join("boot");
+    let usable = |name: &String| {
+        let release = name.strip_prefix("vmlinuz-")?;
+        let has_modules = top.join("lib/modules").join(release).is_dir();
+        // On Ubuntu only root may read them.
+        let file = boot.join(name);
+        (has_modules && std::fs::File::open(&file).is_ok()).then(|| format!("/boot/{name}"))
+    };
+    let found = names(&boot).iter().filter_map(usable).collect::<Vec<_>>();
+    let fetched = home.root.join("vm/kernels");
+    let kept = names(&fetched).into_iter().filter(|name| !name.starts_with('.') && fetched.join(name).is_dir());
+    found.into_iter().chain(kept.map(|release| format!("{release}, fetched"))).collect()
 }

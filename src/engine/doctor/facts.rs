@@ -109,6 +109,27 @@ pub struct Machine {
     pub device: bool,
     /// Whether a small guest ran.
     pub guest: Tried,
-    /// QEMU for this processor, if it is on the PATH.
+    /// What came of an ordinary kernel under KVM, if that was tried since the host was booted.
+    pub trial: Option<Trial>,
+    /// QEMU for this processor.
     pub qemu: Option<PathBuf>,
+    /// Its version, or why it does not tell it.
+    pub qemu_version: Tried,
+    /// Kernels that a machine could boot: files of the host's with their modules, and those that rlab fetched.
+    pub kernels: Vec<String>,
+    /// Whether a kernel could be fetched: the distribution's package manager is here.
+    pub apt: bool,
+    /// mke2fs(8), by which disks are made.
+    pub mke2fs: Option<PathBuf>,
+}
+
+/// What came of an ordinary kernel under KVM.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trial {
+    /// Whether it booted.
+    pub runs: bool,
+    /// What happened, in a sentence.
+    pub told: String,
+    /// When.
+    pub at: String,
 }

@@ -12,7 +12,7 @@ mod rows;
 mod tests;
 
 pub use collect::small_guest;
-pub use facts::Facts;
+pub use facts::{Facts, Trial};
 
 use serde::Serialize;
 

@@ -1,6 +1,6 @@
 //! Hosts that are not at hand, by their facts.
 
-use super::facts::{Machine, Namespace, Overlay, Storage, UserNamespaces};
+use super::facts::{Machine, Namespace, Overlay, Storage, Trial, UserNamespaces};
 use super::*;
 use crate::cgroup::{Lack, Obstacle, Standing, Version};
 use crate::network::{DnsSource, Survey};
@@ -56,7 +56,21 @@ fn host() -> Facts {
             dns_dropped: vec![],
             dns_source: DnsSource::Host,
         },
-        machine: Machine { device: true, guest: Ok("a guest ran".to_owned()), qemu: None },
+        machine: machine(),
+    }
+}
+
+fn machine() -> Machine {
+    let told = "KVM ran this kernel to its end in 0.40 s".to_owned();
+    Machine {
+        device: true,
+        guest: Ok("a guest ran".to_owned()),
+        trial: Some(Trial { runs: true, told, at: "2026-01-02T03:04:05Z".to_owned() }),
+        qemu: Some("/usr/bin/qemu-system-x86_64".into()),
+        qemu_version: Ok("7.2.22 (Debian 1:7.2+dfsg-7)".to_owned()),
+        kernels: vec!["/boot/vmlinuz-6.12.9-amd64".to_owned()],
+        apt: true,
+        mke2fs: Some("/usr/sbin/mke2fs".into()),
     }
 }
 
@@ -75,7 +89,7 @@ fn can(facts: &Facts, what: &str) -> Ability {
 fn a_host_with_everything_is_ok_throughout() {
     let report = Report::of(&host());
     assert!(report.can_run());
-    let bad: Vec<&Row> = report.rows.iter().filter(|row| row.verdict != Verdict::Ok && row.check != "QEMU").collect();
+    let bad: Vec<&Row> = report.rows.iter().filter(|row| row.verdict != Verdict::Ok).collect();
     assert!(bad.is_empty(), "{bad:?}");
     assert_eq!(can(&host(), "networks of their own").verdict, Verdict::Ok);
     let rootless = can(&host(), "run containers as an ordinary user");
@@ -93,6 +107,8 @@ fn whatever_is_not_ok_says_what_to_do() {
     facts.namespaces.iter_mut().for_each(|namespace| namespace.made = Err(refused(Errno::EPERM)));
     facts.machine.device = false;
     facts.machine.guest = Err(refused(Errno::ENOENT));
+    (facts.machine.qemu, facts.machine.mke2fs) = (None, None);
+    facts.machine.kernels.clear();
     facts.masked_proc = vec!["/proc/kcore".into()];
     for row in Report::of(&facts).rows {
         assert!(row.verdict == Verdict::Ok || !row.fix.is_empty(), "{row:?}");
@@ -162,14 +178,57 @@ fn a_kernel_that_is_too_old_is_missing() {
 #[test]
 fn without_kvm_the_reason_is_told() {
     let mut facts = host();
-    facts.machine = Machine { device: false, guest: Err(refused(Errno::ENOENT)), qemu: None };
+    facts.machine = Machine { device: false, guest: Err(refused(Errno::ENOENT)), trial: None, ..machine() };
     assert!(row(&facts, "KVM").fact.contains("no /dev/kvm"));
-    assert_eq!(can(&facts, "virtual machines").verdict, Verdict::Missing);
-    facts.machine = Machine { device: true, guest: Err(refused(Errno::EACCES)), qemu: Some("/usr/bin/q".into()) };
+    assert!(row(&facts, "accelerator").fact.starts_with("tcg") && row(&facts, "accelerator").fix == "see KVM");
+    assert_eq!(can(&facts, "rlab vm hello").verdict, Verdict::Missing);
+    facts.machine.device = true;
+    facts.machine.guest = Err(refused(Errno::EACCES));
     assert!(row(&facts, "KVM").fix.contains("usermod -aG kvm"));
-    assert!(can(&facts, "virtual machines").why.contains("only emulate"));
+    let emulated = can(&facts, "virtual machines");
+    assert!(emulated.verdict == Verdict::Limited && emulated.why.starts_with("emulated"), "{emulated:?}");
     facts.machine.guest = Err(Refused::new("no answer within 2000 ms"));
     assert!(row(&facts, "KVM").fact.contains("is there, but: no answer"));
+}
+
+#[test]
+fn the_accelerator_follows_from_what_was_tried() {
+    let mut facts = host();
+    assert_eq!(
+        row(&facts, "KVM with a kernel").fact,
+        "KVM ran this kernel to its end in 0.40 s (tried 2026-01-02T03:04:05Z)"
+    );
+    assert!(row(&facts, "accelerator").fact.starts_with("kvm:"));
+    assert_eq!(can(&facts, "virtual machines").verdict, Verdict::Ok);
+    facts.machine.trial = Some(Trial { runs: false, told: "it hung".to_owned(), at: "then".to_owned() });
+    let hangs = row(&facts, "KVM with a kernel");
+    assert!(hangs.verdict == Verdict::Limited && hangs.fact == "it hung (tried then)", "{hangs:?}");
+    assert!(row(&facts, "accelerator").fact.starts_with("tcg"));
+    assert!(can(&facts, "virtual machines").why.starts_with("emulated by QEMU, many times slower"));
+    facts.machine.trial = None;
+    let untried = row(&facts, "KVM with a kernel");
+    assert!(untried.fact.starts_with("not tried") && untried.fix == "rlab vm run lab true", "{untried:?}");
+    assert!(row(&facts, "accelerator").fact.starts_with("kvm, if"));
+    assert!(can(&facts, "virtual machines").why.starts_with("run by KVM if"));
+}
+
+#[test]
+fn what_a_machine_is_made_of_is_missed_by_name() {
+    let mut facts = host();
+    facts.machine.kernels.clear();
+    assert!(row(&facts, "guest kernel").fact.contains("the first machine fetches"));
+    assert_eq!(can(&facts, "virtual machines").verdict, Verdict::Ok, "it is fetched");
+    facts.machine.apt = false;
+    assert!(row(&facts, "guest kernel").fix.contains("--kernel"));
+    assert_eq!(can(&facts, "virtual machines").why, "see guest kernel");
+    facts.machine.mke2fs = None;
+    facts.machine.qemu = None;
+    assert_eq!(row(&facts, "QEMU").fix, "apt install qemu-system-x86");
+    assert_eq!(row(&facts, "mke2fs").fix, "apt install e2fsprogs");
+    let can = can(&facts, "virtual machines");
+    assert!(can.verdict == Verdict::Missing && can.why == "see QEMU, guest kernel, mke2fs", "{can:?}");
+    facts.machine = Machine { qemu_version: Err(Refused::new("it does not tell its version")), ..machine() };
+    assert_eq!(row(&facts, "QEMU").verdict, Verdict::Limited);
 }
 
 #[test]

@@ -25,9 +25,9 @@ pub enum Found {
     },
     /// It did not, and gave no error.
     Hangs {
-        /// For so many milliseconds nothing came.
+        /// For so many milliseconds it was waited for.
         waited_ms: u64,
-        /// The last line before that.
+        /// The last that came, of the kernel or of what runs before it.
         last: Option<String>,
     },
 }
@@ -46,7 +46,7 @@ impl std::fmt::Display for Found {
             }
             Found::Hangs { waited_ms, last: Some(last) } => write!(
                 f,
-                "KVM is here, but an ordinary kernel hung under it: for {:.0} s nothing came after {last:?}",
+                "KVM is here, but within {:.0} s an ordinary kernel came no farther under it than {last:?}",
                 seconds(waited_ms)
             ),
         }

@@ -15,6 +15,7 @@ pub use cache::{Found, Known, known};
 use crate::engine::doctor::small_guest;
 use crate::sys;
 use crate::sys::attempt::Refused;
+use probe::{LIMITS, Limits};
 use std::path::Path;
 
 /// Who executes the guest's instructions.
@@ -121,7 +122,7 @@ pub fn choose(
             if let Err(refused) = &small {
                 return Ok(of_small_guest(Path::new("/dev/kvm").exists(), refused));
             }
-            of_probe(recall_or_try(cache, qemu, kernel, announce)?)
+            of_probe(recall_or_try(cache, qemu, kernel, LIMITS, announce)?)
         }
     }
 }
@@ -156,13 +157,14 @@ fn recall_or_try(
     cache: &Path,
     qemu: &Path,
     kernel: &Path,
+    limits: Limits,
     announce: &dyn Fn(&str),
 ) -> Result<Result<Found, String>, Error> {
     if let Some(known) = cache::recall(cache, qemu, kernel) {
         return Ok(Ok(known.found));
     }
-    announce(&format!("trying whether KVM runs this kernel: once, and for {} s at most", probe::WHOLE_LIMIT.as_secs()));
-    let found = probe::run(qemu, kernel)?;
+    announce(&format!("trying whether KVM runs this kernel: once, and for {} s at most", limits.whole.as_secs()));
+    let found = probe::run(qemu, kernel, limits)?;
     if let Ok(found) = &found {
         cache::remember(cache, qemu, kernel, found);
     }

@@ -1,15 +1,11 @@
 //! The guest kernel's own log, taken apart: what it met, and when.
 //!
-//! It comes in two forms. On the serial console as text, from the first line on, also of a kernel that dies: that is read
-//! when something went wrong. And as records of /dev/kmsg, which the guest's init hands over when it got that far: that is
-//! told in the story. Both are foreign bytes: what is in them may reach a terminal, so no control character is let through.
+//! It comes over the serial console, from the first line on, and of a kernel that dies to the last. It is foreign bytes: what
+//! is in it may reach a terminal, so no control character is let through.
 
 mod subjects;
 #[cfg(test)]
 mod tests;
-
-/// What the console's lines are held for, which do not say how grave they are: KERN_INFO.
-const UNSAID: u8 = 6;
 
 /// As much of a line as a story has room for.
 const TOLD_CHARS: usize = 72;
@@ -19,8 +15,6 @@ const TOLD_CHARS: usize = 72;
 pub struct Line {
     /// When, in microseconds of the kernel's clock: since shortly after it began.
     pub at_us: u64,
-    /// How grave, as in syslog(2): 0 is the end of all, 7 is for who debugs it.
-    pub level: u8,
     /// What it says.
     pub text: String,
 }
@@ -41,44 +35,6 @@ pub struct Group {
     pub told: String,
 }
 
-/// The messages in records of /dev/kmsg, in their order: `6,339,5140900,-;NET: Registered`. A line that begins with a space
-/// belongs to the record before it and names its device; it is left out, as is all that is no record.
-pub fn parse_kmsg(text: &str) -> Vec<Line> {
-    text.lines().filter_map(record).collect()
-}
-
-/// Documented in the kernel's Documentation/ABI/testing/dev-kmsg: the fields before the `;` may grow in number.
-fn record(line: &str) -> Option<Line> {
-    let (prefix, text) = line.split_once(';')?;
-    let mut fields = prefix.split(',');
-    let priority: u32 = fields.next()?.parse().ok()?;
-    let _sequence: u64 = fields.next()?.parse().ok()?;
-    let at_us = fields.next()?.parse().ok()?;
-    // The upper bits say who wrote it: the kernel, or a program of the guest.
-    Some(Line { at_us, level: (priority & 7) as u8, text: plain(&unescaped(text)) })
-}
-
-/// The bytes that the kernel wrote as `\x09`: all that is not plain ASCII.
-fn unescaped(text: &str) -> String {
-    let (mut bytes, mut rest) = (Vec::with_capacity(text.len()), text);
-    while let Some((before, after)) = rest.split_once("\\x") {
-        bytes.extend_from_slice(before.as_bytes());
-        let code = after.get(..2).filter(|code| code.bytes().all(|digit| digit.is_ascii_hexdigit()));
-        match code.and_then(|code| u8::from_str_radix(code, 16).ok()) {
-            Some(byte) => {
-                bytes.push(byte);
-                rest = &after[2..];
-            }
-            None => {
-                bytes.extend_from_slice(b"\\x");
-                rest = after;
-            }
-        }
-    }
-    bytes.extend_from_slice(rest.as_bytes());
-    String::from_utf8_lossy(&bytes).into_owned()
-}
-
 /// The messages on a serial console: `[    0.012345] text`. What firmware and programs write there has no such time and is
 /// left out.
 pub fn parse_console(text: &str) -> Vec<Line> {
@@ -96,7 +52,7 @@ fn console_line(line: &str) -> Option<Line> {
         None => text,
     };
     let at_us = seconds.saturating_mul(1_000_000).saturating_add(micros);
-    Some(Line { at_us, level: UNSAID, text: plain(text.strip_prefix(' ').unwrap_or(text)) })
+    Some(Line { at_us, text: plain(text.strip_prefix(' ').unwrap_or(text)) })
 }
 
 /// Without what a terminal would obey.

@@ -103,19 +103,19 @@ pub enum Diagnosis {
         said: String,
     },
     /// The first program ended, which is the end of a kernel.
-    #[error("the guest's first program ended {how}, and a kernel can't go on without it")]
+    #[error("the guest's first program ended {how}, and a kernel can't go on without it{}", guest::told(before))]
     InitDied {
         /// `with status 3`, `by signal 11`.
         how: String,
-        /// What was said before that.
+        /// What the kernel said since it began.
         before: Vec<String>,
     },
     /// The guest kernel gave up for another reason.
-    #[error("the guest kernel panicked: {said}")]
+    #[error("the guest kernel panicked: {said}{}", guest::told(before))]
     Panic {
         /// Its words.
         said: String,
-        /// What was said before that.
+        /// What it said before that.
         before: Vec<String>,
     },
     /// Someone ended QEMU.
@@ -178,7 +178,12 @@ impl Diagnosis {
             Self::TooLittleMemory { memory_mib, .. } => {
                 format!("give it more: -m {}m", memory_mib.saturating_mul(2).max(256))
             }
-            Self::NoInit { .. } | Self::InitDied { .. } | Self::Panic { .. } => {
+            Self::NoInit { .. } => {
+                "the kernel must be able to unpack an initramfs, and the initramfs be whole: try another with --kernel, or \
+                 remove vm/initramfs below rlab's root"
+                    .to_owned()
+            }
+            Self::InitDied { .. } | Self::Panic { .. } => {
                 "try another kernel with --kernel; --explain shows the guest kernel's log".to_owned()
             }
             Self::Killed { signal, .. } if signal == "SIGKILL" => {
@@ -188,20 +193,14 @@ impl Diagnosis {
                 "somebody ended it: run it again".to_owned()
             }
             Self::Killed { .. } => "QEMU itself broke: try another version, or --accel tcg".to_owned(),
-            Self::Silent => "KVM may hang with an ordinary kernel: try --accel tcg, see rlab doctor".to_owned(),
+            Self::Silent => {
+                "is it a kernel for this processor? KVM may also hang with any: try --accel tcg, see rlab doctor".to_owned()
+            }
             Self::Stuck { .. } | Self::EndedEarly { .. } => {
                 "try --accel tcg, or another kernel with --kernel; --explain shows the guest kernel's log".to_owned()
             }
         };
         Some(hint)
-    }
-
-    /// What the guest kernel said right before, worth a look by whoever wants to know more.
-    pub fn before(&self) -> &[String] {
-        match self {
-            Self::InitDied { before, .. } | Self::Panic { before, .. } => before,
-            _ => &[],
-        }
     }
 }
 

@@ -76,7 +76,8 @@ fn finish(path: &Path, needs: &Needs) -> Result<(), Error> {
 fn run(program: &Path, name: &'static str, args: Vec<String>, input: &str) -> Result<Result<(), String>, Error> {
     let env = ["LC_ALL=C", "TZ=UTC", "MKE2FS_CONFIG=/dev/null", "E2FSPROGS_FAKE_TIME=1", "SOURCE_DATE_EPOCH=1"];
     let env = env.map(str::to_owned).into();
-    let output = spawn(&Program { path: program, args, env, stays: false, dies_with_us: false, keeps: &[] })?.finish(input.as_bytes())?;
+    let output = spawn(&Program { path: program, args, env, stays: false, dies_with_us: false, keeps: &[] })?
+        .finish(input.as_bytes())?;
     let words = String::from_utf8_lossy(&output.stderr);
     // With no configuration mke2fs misses its list of kinds, which is only for what was not said here; debugfs introduces
     // itself.

@@ -37,7 +37,12 @@ impl Channel {
                 let opened = OpenOptions::new().read(true).write(true).open(&path);
                 let port = opened.map_err(|error| lost(&format!("{}: {error}", path.display())))?;
                 sys::set_nonblocking(&port).map_err(|errno| lost(errno.desc()))?;
-                return Ok(Channel { port, decoder: Decoder::default(), waiting: Vec::new(), trace: File::open(trace).ok() });
+                return Ok(Channel {
+                    port,
+                    decoder: Decoder::default(),
+                    waiting: Vec::new(),
+                    trace: File::open(trace).ok(),
+                });
             }
             let _time_passes = sys::poll_readable(&[], Some(STEP_MS));
         }

@@ -47,7 +47,9 @@ pub fn start(order: &Order, process: &plain::Process) -> Result<Program, Failure
     let begun = Instant::now();
     let Some(pid) = sys::fork().map_err(refused("guest_exec"))? else {
         trace::become_actor(Actor::Guest, Some(sys::getpid()));
-        let say = |words: Word| drop(sys::write(&fail, &[&serde_json::to_vec(&words).unwrap_or_default(), &b"\n"[..]].concat()));
+        let say = |words: Word| {
+            drop(sys::write(&fail, &[&serde_json::to_vec(&words).unwrap_or_default(), &b"\n"[..]].concat()))
+        };
         let Err(failure) = child(process, &stdio, &mut |path| say(Word::AboutTo(path.to_owned())));
         say(Word::Failed(failure));
         sys::exit_now(127)

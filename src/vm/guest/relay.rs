@@ -84,11 +84,7 @@ fn turn(
 }
 
 /// What the program says goes to the host, in pieces.
-fn take(
-    channel: &mut Channel,
-    end: &mut Option<OwnedFd>,
-    piece: fn(Vec<u8>) -> Piece,
-) -> Result<(), Failure> {
+fn take(channel: &mut Channel, end: &mut Option<OwnedFd>, piece: fn(Vec<u8>) -> Piece) -> Result<(), Failure> {
     let Some(from) = end else { return Ok(()) };
     let ready = sys::poll_readable(&[from.as_fd()], Some(0)).is_ok_and(|ready| ready[0]);
     if !ready {

@@ -87,7 +87,14 @@ pub fn fill(root: &RootDir, order: &Order) -> Result<(), Failure> {
     }
     for (path, options) in &order.tmpfs {
         let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
-        mount_in(root, Some("tmpfs"), path, "tmpfs", flags, Some(options).filter(|text| !text.is_empty()).map(|x| &**x))?;
+        mount_in(
+            root,
+            Some("tmpfs"),
+            path,
+            "tmpfs",
+            flags,
+            Some(options).filter(|text| !text.is_empty()).map(|x| &**x),
+        )?;
     }
     order.shares.iter().try_for_each(|share| share_in(root, share))
 }

@@ -117,11 +117,11 @@ fn of_pe(data: &[u8]) -> Refusal {
 }
 
 #[cfg(test)]
-mod tests {
+pub mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn bz_image(protocol: u16, flags: u16, text: &[u8]) -> Vec<u8> {
+    pub fn bz_image(protocol: u16, flags: u16, text: &[u8]) -> Vec<u8> {
         let mut data = vec![0; 0x3000];
         data[0x1fe..0x200].copy_from_slice(&[0x55, 0xaa]);
         data[0x202..0x206].copy_from_slice(b"HdrS");

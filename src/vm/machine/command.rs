@@ -58,8 +58,8 @@ pub struct SharedDir {
     pub source: PathBuf,
     /// Whether the guest can only read it.
     pub read_only: bool,
-    /// `9p`, which QEMU serves itself, or the socket of a virtiofsd that serves it.
-    pub virtiofs_socket: Option<PathBuf>,
+    /// The descriptor of a connection to the virtiofsd that serves it; nothing when QEMU does, by 9p.
+    pub virtiofs_fd: Option<i32>,
 }
 
 /// One part of the machine.
@@ -128,7 +128,7 @@ const fn processor(accel: Accel) -> &'static str {
 
 fn memory(machine: &Machine) -> Part {
     let size = format!("{}M", machine.memory_mib);
-    if machine.shares.iter().all(|share| share.virtiofs_socket.is_none()) {
+    if machine.shares.iter().all(|share| share.virtiofs_fd.is_none()) {
         return part("memory", ["-m", &size]);
     }
     // virtiofsd is another process, and reads requests out of the guest's memory: so it has to be shared with it.
@@ -160,9 +160,9 @@ pub fn forward_rule(forward: &Forward) -> String {
 
 fn share(share: &SharedDir) -> Part {
     let tag = &share.tag;
-    match &share.virtiofs_socket {
-        Some(socket) => {
-            let chardev = format!("socket,id={tag},path={}", words(socket));
+    match share.virtiofs_fd {
+        Some(fd) => {
+            let chardev = format!("socket,id={tag},fd={fd}");
             let device = format!("vhost-user-fs-pci,chardev={tag},tag={tag}");
             part("share", ["-chardev", &chardev, "-device", &device])
         }

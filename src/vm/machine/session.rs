@@ -218,10 +218,8 @@ impl<'a> Session<'a> {
     }
 
     fn wanted(&self) -> Vec<(Source, BorrowedFd<'_>, Ready)> {
-        let mut wanted = vec![
-            (Source::Qemu, self.pidfd.as_fd(), Ready::Read),
-            (Source::Signal, self.signals.fd(), Ready::Read),
-        ];
+        let mut wanted =
+            vec![(Source::Qemu, self.pidfd.as_fd(), Ready::Read), (Source::Signal, self.signals.fd(), Ready::Read)];
         wanted.extend(self.console.fd().map(|fd| (Source::Console, fd, Ready::Read)));
         let busy = self.to_user.iter().any(|waiting| !waiting.is_empty());
         if let Some(channel) = &self.channel {

@@ -10,6 +10,7 @@ use crate::vm::error::{Error, refused};
 use crate::vm::options::MachineOptions;
 use crate::vm::order::Order;
 use crate::vm::prepare::Boot;
+use crate::vm::shares::Serving;
 use serde_json::json;
 use std::os::fd::{AsFd, AsRawFd};
 use std::path::{Path, PathBuf};
@@ -26,6 +27,8 @@ pub struct Wanted<'a> {
     pub boot: &'a Boot,
     /// The disk's file.
     pub disk: PathBuf,
+    /// Directories of the host, and who serves them.
+    pub shared: &'a [Serving],
     /// Published ports; nothing without a network card.
     pub forwards: Option<Vec<Forward>>,
 }
@@ -37,7 +40,7 @@ pub fn start<'a>(
     announce: &dyn Fn(&str),
     signals: &'a mut Signals,
 ) -> Result<Session<'a>, Error> {
-    let Wanted { cache, qemu, options, boot, disk, forwards } = wanted;
+    let Wanted { cache, qemu, options, boot, disk, shared, forwards } = wanted;
     let choice = accel::choose(cache, options.accel, qemu, &boot.kernel.image, announce)?;
     match choice.accel {
         Accel::Kvm => trace::note("accelerator_kvm", || json!({})),
@@ -53,7 +56,7 @@ pub fn start<'a>(
         initrd: boot.initramfs.clone(),
         disk,
         network: forwards,
-        shares: Vec::new(),
+        shares: shared.iter().map(|one| one.dir.clone()).collect(),
         channel_fd: their_channel.as_raw_fd(),
         console_fd: their_console.as_raw_fd(),
         told: order.told,
@@ -62,7 +65,8 @@ pub fn start<'a>(
     for part in &parts {
         trace::work("part", || json!({"part": part.part, "args": part.args.join(" ")}));
     }
-    let keeps = [their_channel.as_fd(), their_console.as_fd()];
+    let mut keeps = vec![their_channel.as_fd(), their_console.as_fd()];
+    keeps.extend(shared.iter().filter_map(Serving::connection));
     let program = sys::Program {
         path: qemu,
         args: argv(&parts),

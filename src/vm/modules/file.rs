@@ -88,7 +88,14 @@ fn by_xz(path: &Path) -> Result<Vec<u8>, Error> {
     let xz = find_program("xz").ok_or_else(|| Error::NoXz { path: path.to_owned() })?;
     let file = path.to_string_lossy().into_owned();
     let args = ["xz", "--decompress", "--stdout", "--"].map(str::to_owned).into_iter().chain([file]).collect();
-    let child = spawn(&Program { path: &xz, args, env: vec!["LC_ALL=C".to_owned()], stays: false, dies_with_us: false, keeps: &[] })?;
+    let child = spawn(&Program {
+        path: &xz,
+        args,
+        env: vec!["LC_ALL=C".to_owned()],
+        stays: false,
+        dies_with_us: false,
+        keeps: &[],
+    })?;
     let output = child.finish(b"")?;
     if output.ended == Ended::Exited(0) {
         return Ok(output.stdout);
