@@ -29,3 +29,4 @@ mod skip;
 mod terminal;
 mod tidy;
 mod truth;
+mod vm;

@@ -87,13 +87,13 @@ impl Machines {
 
     /// Starts a tool, and lets it run.
     #[track_caller]
-    pub fn start(&self, flags: &[&str], command: &[&str]) -> Running {
+    pub fn start_tool(&self, flags: &[&str], command: &[&str]) -> Running {
         self.rlab.start(&Self::arguments(flags, command))
     }
 
     /// Starts a tool in a terminal.
     #[track_caller]
-    pub fn terminal(&self, flags: &[&str], command: &[&str]) -> Terminal {
+    pub fn at_terminal(&self, flags: &[&str], command: &[&str]) -> Terminal {
         self.rlab.terminal(&Self::arguments(flags, command))
     }
 

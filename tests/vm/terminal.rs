@@ -6,7 +6,7 @@ use crate::harness::terminal::{CTRL_C, CTRL_D};
 #[test]
 fn a_prompt_in_a_machine_is_a_prompt() {
     let machines = machines!(alone);
-    let mut terminal = machines.terminal(&["-it", "-h", "guest1", "-e", "X=y"], &[]);
+    let mut terminal = machines.at_terminal(&["-it", "-h", "guest1", "-e", "X=y"], &[]);
     terminal.wait_for("lab# ", SOON);
     // What was typed before the machine was up would have been echoed twice: here, nothing was.
     terminal.type_in("hostname\r");
@@ -37,7 +37,7 @@ fn a_prompt_in_a_machine_is_a_prompt() {
 #[test]
 fn the_end_of_what_is_typed_ends_a_prompt_and_the_story_does_not_run_down_the_screen() {
     let machines = machines!(alone);
-    let mut terminal = machines.terminal(&["-it", "--explain"], &[]);
+    let mut terminal = machines.at_terminal(&["-it", "--explain"], &[]);
     terminal.wait_for("lab# ", SOON);
     terminal.type_in(CTRL_D);
     assert_eq!(terminal.wait(SOON).code(), Some(0), "{}", terminal.text());
