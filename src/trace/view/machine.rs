@@ -95,7 +95,7 @@ mod tests {
             events.push(event(Kind::Work { work: (*work).into(), with }));
         }
         events.push(event(Kind::Leave { dur_ns: 2_000_000, failed: false }));
-        let block = Block { number: 1, stage: stage.into(), events, complete: true };
+        let block = Block { number: 1, stage: stage.into(), events, complete: true, of_machine: true };
         let text = story::block(&block, &Style { width: 80, colour: false, stable });
         for line in text.lines() {
             assert!(line.chars().count() <= 80 && !line.ends_with(' '), "{line:?}");

@@ -7,7 +7,7 @@ use super::{Block, Style};
 use crate::trace::event::{Call, Event, Kind};
 use crate::trace::signature::{Type, field_type, object_type, signature};
 use crate::trace::stage::Stage;
-use crate::trace::texts::{StageText, english};
+use crate::trace::texts::english;
 use serde_json::Value;
 
 /// How many calls a block shows; `--explain=calls` has every one.
@@ -61,7 +61,8 @@ pub fn block(block: &Block, style: &Style) -> String {
         out.push('\n');
         out += &details;
     }
-    if let Some((place, twin)) = stage.and_then(StageText::twin)
+    // What a VM does in its place is told where a container is made. Here one is made.
+    if let Some((place, twin)) = stage.and_then(|text| text.twin(block.of_machine))
         && !failed
     {
         out += &dim(&labelled(place, twin.trim(), style), style);

@@ -18,6 +18,9 @@ const CHUNK: usize = 64 * 1024;
 const TICK_MS: u16 = 20;
 /// As many requests to end as docker run takes before it stops being polite.
 const PATIENCE: usize = 3;
+/// How long a kernel that has given up may take to its restart, which ends QEMU. Some never come so far: when memory was so
+/// short that not even that could be set up.
+const RESTART: Duration = Duration::from_secs(3);
 
 /// How far the machine has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -154,10 +157,17 @@ impl<'a> Session<'a> {
         }
     }
 
+    /// Whether the program has ended, or the machine.
+    pub fn is_over(&self) -> bool {
+        self.ended.is_some()
+    }
+
     /// Until the program has ended.
     pub fn until_ended(&mut self) -> Outcome {
         while self.ended.is_none() {
-            self.turn(None);
+            // A kernel that has given up says nothing more by which to wake us.
+            let limit_ms = self.console.panicked_at.map(|_| TICK_MS);
+            self.turn(limit_ms);
         }
         self.ended.clone().unwrap_or(Outcome::Dead)
     }
@@ -213,6 +223,9 @@ impl<'a> Session<'a> {
         }
         if self.reached == Reached::Power && self.console.kernel_after.is_some() {
             self.reached = Reached::Kernel;
+        }
+        if self.console.panicked_at.is_some_and(|at| at.elapsed() >= RESTART) {
+            self.end(Outcome::Silent);
         }
         // Only when nothing else was to be heard: its last words are worth more than its death.
         if ready == [Source::Qemu] {
