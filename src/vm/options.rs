@@ -27,6 +27,8 @@ pub struct MachineOptions {
     pub read_only: bool,
     pub memory_mib: u64,
     pub cpus: u32,
+    /// Whether the guest gives memory back that it has freed.
+    pub balloon: bool,
     pub ports: Vec<PublishedPort>,
     /// Whether there is a card.
     pub network: bool,

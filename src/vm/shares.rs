@@ -169,3 +169,56 @@ fn start_virtiofsd(source: &Path, tag: &str, container: &Container) -> Result<(C
     let child = sys::spawn(&program).map_err(refused("machine"))?;
     Ok((child, connection))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bind(source: &Path, options: &[&str]) -> Bind {
+        let options = options.iter().map(|option| (*option).to_owned()).collect();
+        Bind { source: source.to_owned(), destination: "/data".into(), options }
+    }
+
+    #[test]
+    fn what_the_guest_is_told_is_what_was_wished() {
+        let dir = tempfile::tempdir().unwrap();
+        let binds = [bind(dir.path(), &[]), bind(dir.path(), &["ro"])];
+        let planned = plan(&binds, Some(Filesystem::Virtiofs)).unwrap();
+        let told: Vec<_> =
+            planned.iter().map(|one| (&*one.share.tag, &*one.share.filesystem, one.share.read_only)).collect();
+        assert_eq!(told, [("share0", "virtiofs", false), ("share1", "virtiofs", true)]);
+    }
+
+    #[test]
+    fn what_cannot_be_shared_is_refused_by_name() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("file");
+        std::fs::write(&file, "").unwrap();
+        let refused = |bind: Bind, offered| plan(&[bind], offered).err().unwrap().to_string();
+        let said = refused(bind(&file, &[]), Some(Filesystem::NineP));
+        assert!(said.contains("/file") && said.contains("only directories"), "{said}");
+        let said = refused(bind(dir.path(), &[]), None);
+        assert!(said.contains("no driver for 9p"), "{said}");
+    }
+
+    #[test]
+    fn a_kernel_offers_what_it_has_a_driver_for() {
+        let dir = tempfile::tempdir().unwrap();
+        let modules = dir.path().join("lib/modules/6.1.0");
+        std::fs::create_dir_all(&modules).unwrap();
+        let kernel = Kernel {
+            image: dir.path().join("vmlinuz"),
+            release: "6.1.0".to_owned(),
+            modules: Some(modules.clone()),
+            came: crate::vm::kernel::Came::Named,
+        };
+        let offers = |built_in: &str| {
+            std::fs::write(modules.join("modules.builtin"), built_in).unwrap();
+            offered(&kernel)
+        };
+        assert_eq!(offers(""), None);
+        assert_eq!(offers("kernel/fs/fuse/virtiofs.ko\n"), Some(Filesystem::Virtiofs));
+        assert_eq!(offers("kernel/fs/9p/9p.ko\n"), None, "9p without its transport reaches nobody");
+        assert_eq!(offers("kernel/fs/9p/9p.ko\nkernel/net/9p/9pnet_virtio.ko\n"), Some(Filesystem::NineP));
+    }
+}

@@ -36,6 +36,9 @@ pub struct Args {
     /// Processors
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=64), default_value_t = 1, help_heading = "Machine")]
     cpus: u32,
+    /// Let the guest give memory back to the host that it has freed
+    #[arg(long, help_heading = "Machine")]
+    balloon: bool,
 
     /// Give the machine a name
     #[arg(long)]
@@ -176,6 +179,7 @@ fn options(args: Args) -> Result<MachineOptions, Failure> {
         read_only: args.read_only,
         memory_mib: args.memory,
         cpus: args.cpus,
+        balloon: args.balloon,
         network: args.network == Network::User,
         dns: Dns { servers: args.dns, search: args.dns_search, options: args.dns_option },
         extra_hosts: args.add_host,

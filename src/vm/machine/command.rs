@@ -28,6 +28,8 @@ pub struct Machine {
     pub network: Option<Vec<Forward>>,
     /// Directories of the host.
     pub shares: Vec<SharedDir>,
+    /// Whether the guest gives back what it has freed.
+    pub balloon: bool,
     /// The descriptor behind the channel.
     pub channel_fd: i32,
     /// The descriptor behind the serial console.
@@ -100,6 +102,11 @@ pub fn parts(machine: &Machine) -> Vec<Part> {
         parts.push(network(forwards));
     }
     parts.extend(machine.shares.iter().map(share));
+    if machine.balloon {
+        // Not the classic balloon, which someone outside has to blow up: the guest's driver reports by itself which pages
+        // are free, and QEMU gives them back to the host with madvise(2).
+        parts.push(part("balloon", ["-device", "virtio-balloon-pci,free-page-reporting=on"]));
+    }
     let channel = format!("socket,id=channel,fd={}", machine.channel_fd);
     let port = format!("virtserialport,chardev=channel,name={PORT}");
     parts.push(part("channel", ["-device", "virtio-serial-pci", "-chardev", &channel, "-device", &port]));
@@ -195,6 +202,7 @@ mod tests {
             disk: "/d/a,b.ext4".into(),
             network: None,
             shares: Vec::new(),
+            balloon: false,
             channel_fd: 9,
             console_fd: 11,
             told: false,
@@ -256,7 +264,7 @@ mod tests {
     #[test]
     fn every_part_has_its_words_in_the_texts() {
         let share = SharedDir { tag: "s".into(), source: "/h".into(), read_only: false, virtiofs_fd: None };
-        let whole = Machine { network: Some(Vec::new()), shares: vec![share], ..machine() };
+        let whole = Machine { network: Some(Vec::new()), shares: vec![share], balloon: true, ..machine() };
         let texts = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/src/trace/texts/en.toml")).unwrap();
         let table = texts.split("[parts]").nth(1).unwrap();
         for part in parts(&whole) {

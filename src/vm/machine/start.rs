@@ -57,6 +57,7 @@ pub fn start<'a>(
         disk,
         network: forwards,
         shares: shared.iter().map(|one| one.dir.clone()).collect(),
+        balloon: options.balloon,
         channel_fd: their_channel.as_raw_fd(),
         console_fd: their_console.as_raw_fd(),
         told: order.told,
