@@ -14,6 +14,7 @@ pub fn host() -> Host {
         cpu: cpu_field(&cpuinfo, "model name").unwrap_or("unknown").to_owned(),
         cpus: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
         memory_bytes: kibibytes(&read("/proc/meminfo"), "MemTotal").unwrap_or_default(),
+        load: read("/proc/loadavg").split(' ').next().and_then(|load| load.parse().ok()).unwrap_or_default(),
         is_virtual: cpu_field(&cpuinfo, "flags").is_some_and(|flags| flags.split(' ').any(|flag| flag == "hypervisor")),
         rlab: env!("CARGO_PKG_VERSION").to_owned(),
         debug_build: cfg!(debug_assertions),
@@ -73,6 +74,13 @@ pub fn cautions(report: &Report) -> Vec<String> {
              leave it. An emulator also keeps the code that it has translated, so QEMU's own memory is less under KVM. The \
              guest's memory, the disk, what the host sees and which kernel answers do not depend on that."
         )),
+    }
+    if report.host.load > report.host.cpus as f64 / 2.0 {
+        said.push(format!(
+            "This host was busy with something else when it began: {} tasks wanted one of its {} processors. Times and rates \
+             are worse for it, those of the machine most, and what MemAvailable lost is others' doing, too.",
+            report.host.load, report.host.cpus
+        ));
     }
     if report.host.is_virtual {
         said.push("This host is a virtual machine itself: what it loses by that, both sides lose.".to_owned());
@@ -140,5 +148,26 @@ mod tests {
         let text = "processor\t: 0\nmodel name\t: A CPU @ 1: 2 GHz\nflags\t\t: fpu hypervisor sse\nmodel name : B\n";
         assert_eq!(cpu_field(text, "model name"), Some("A CPU @ 1: 2 GHz"));
         assert_eq!(cpu_field("", "flags"), None);
+    }
+
+    #[test]
+    fn what_must_not_be_concluded_follows_from_the_circumstances() {
+        let report = |accelerator: &str, load: f64, inside: &str| Report {
+            host: Host { kernel: "6.12".to_owned(), cpus: 2, load, ..Host::default() },
+            machine: SideFacts {
+                accelerator: Some(accelerator.to_owned()),
+                kernel: Some(inside.to_owned()),
+                cpus: Some("2".to_owned()),
+                ..SideFacts::default()
+            },
+            ..Report::default()
+        };
+        let said = |report: Report| cautions(&report).join("\n");
+        let emulated = said(report("tcg", 3.0, "6.1"));
+        assert!(emulated.contains("imitated by software (tcg)") && emulated.contains("Two kernels answer"));
+        assert!(emulated.contains("busy with something else"));
+        let accelerated = said(report("kvm", 0.3, "6.12"));
+        assert!(!accelerated.contains("imitated") && !accelerated.contains("Two kernels"), "{accelerated}");
+        assert!(!accelerated.contains("busy") && !accelerated.contains("virtual processor"), "{accelerated}");
     }
 }
