@@ -30,4 +30,6 @@ mod skip;
 mod terminal;
 mod tidy;
 mod truth;
+mod vm;
+mod vm_disk;
 mod vm_hello;

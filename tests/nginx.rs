@@ -23,7 +23,7 @@ use std::time::{Duration, Instant};
 
 const SOON: Duration = Duration::from_secs(30);
 /// What the page of Debian's nginx says.
-const PAGE: &str = "Welcome to nginx!";
+pub const PAGE: &str = "Welcome to nginx!";
 
 /// Ends a test unless all is there for an nginx image in a registry of its own. Gives the image's layout.
 macro_rules! need_nginx {
@@ -44,7 +44,13 @@ pub(crate) use need_nginx;
 /// An OCI layout with nginx in it as `latest`, compressed as images are.
 pub fn layout() -> Result<&'static Path, String> {
     static LAYOUT: OnceLock<Result<PathBuf, String>> = OnceLock::new();
-    LAYOUT.get_or_init(made_or_kept).as_deref().map_err(Clone::clone)
+    LAYOUT.get_or_init(|| made_or_kept("nginx")).as_deref().map_err(Clone::clone)
+}
+
+/// The same with redis in it.
+pub fn redis_layout() -> Result<&'static Path, String> {
+    static LAYOUT: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    LAYOUT.get_or_init(|| made_or_kept("redis")).as_deref().map_err(Clone::clone)
 }
 
 /// A registry with nginx in it.
@@ -87,25 +93,25 @@ fn kept(name: &str) -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).join(name)
 }
 
-fn made_or_kept() -> Result<PathBuf, String> {
-    let folder = kept(&format!("nginx-{:016x}", recipe_hash()));
+fn made_or_kept(name: &str) -> Result<PathBuf, String> {
+    let folder = kept(&format!("{name}-{:016x}", recipe_hash()));
     if folder.exists() {
         return Ok(folder);
     }
     let _turn = together();
     let rlab = Rlab::new();
     share_packages(&rlab);
-    let output = Running::start(&mut without_registry(&rlab, &["pull", "--quiet", "nginx"])).wait(4 * SOON);
+    let output = Running::start(&mut without_registry(&rlab, &["pull", "--quiet", name])).wait(4 * SOON);
     if !output.status.success() {
-        return Err(format!("no nginx image can be made of packages here: {}", output.stderr.trim()));
+        return Err(format!("no {name} image can be made of packages here: {}", output.stderr.trim()));
     }
     let store = rlab.root().join("image");
     let images: serde_json::Value = serde_json::from_slice(&std::fs::read(store.join("images.json")).unwrap()).unwrap();
-    let digest = images["images"]["docker.io/library/nginx:latest"]["manifest"].as_str().unwrap();
+    let digest = images["images"][format!("docker.io/library/{name}:latest")]["manifest"].as_str().unwrap();
     let plain = rlab.folder().join("layout");
     lay_out(&store, digest, &plain);
     // Compressed once, here: no push has to do it again. The new folder shows up under its name when it is whole.
-    let unfinished = kept(&format!("nginx-{}", std::process::id()));
+    let unfinished = kept(&format!("{name}-{}", std::process::id()));
     let to = |folder: &Path| format!("oci:{}:latest", folder.display());
     registry::run(
         Command::new("skopeo").args(["copy", "--quiet", "--insecure-policy"]).arg(to(&plain)).arg(to(&unfinished)),
@@ -269,7 +275,8 @@ fn redis_made_of_packages_answers() {
     running.wait(SOON).succeeded();
 }
 
-fn ping(port: u16) -> std::io::Result<String> {
+/// Says PING to a redis at a port of this host.
+pub fn ping(port: u16) -> std::io::Result<String> {
     let mut stream = TcpStream::connect(address(LOOPBACK, port))?;
     stream.set_read_timeout(Some(Duration::from_secs(2)))?;
     stream.write_all(b"PING\r\n")?;

@@ -1,6 +1,6 @@
 //! Reading a trace: while it grows, for the run in the foreground, or from its beginning, to tell it again.
 
-use super::event::{Event, Kind};
+use super::event::{Actor, Event, Kind};
 use super::stable::Stable;
 use super::view::{Block, Style, View};
 use std::fs::File;
@@ -48,6 +48,8 @@ pub struct Replay {
     stable: Option<Stable>,
     open: Vec<Block>,
     shown: usize,
+    /// Whether it is a machine's run: told by who writes the first event.
+    of_machine: Option<bool>,
 }
 
 struct Output {
@@ -59,7 +61,13 @@ struct Output {
 impl Replay {
     /// A replay without any view yet. In stable mode all that differs between runs is replaced by names.
     pub fn new(stable: bool) -> Replay {
-        Replay { outputs: Vec::new(), stable: stable.then(Stable::default), open: Vec::new(), shown: 0 }
+        Replay {
+            outputs: Vec::new(),
+            stable: stable.then(Stable::default),
+            open: Vec::new(),
+            shown: 0,
+            of_machine: None,
+        }
     }
 
     /// Adds a view and where it is written to.
@@ -70,6 +78,7 @@ impl Replay {
 
     /// Takes the next event.
     pub fn event(&mut self, event: Event) {
+        let of_machine = *self.of_machine.get_or_insert(matches!(event.actor, Actor::Vm));
         let masked = match &mut self.stable {
             Some(stable) => stable.mask(event),
             None => Some(event),
@@ -79,7 +88,13 @@ impl Replay {
         let (stage, left) = (event.stage.clone(), matches!(event.kind, Kind::Leave { .. }));
         match self.open.iter_mut().rfind(|block| block.stage == stage) {
             Some(block) => block.events.push(event),
-            None => self.open.push(Block { number: 0, stage: stage.clone(), events: vec![event], complete: false }),
+            None => self.open.push(Block {
+                number: 0,
+                stage: stage.clone(),
+                events: vec![event],
+                complete: false,
+                of_machine,
+            }),
         }
         if left && let Some(at) = self.open.iter().rposition(|block| block.stage == stage) {
             let mut block = self.open.remove(at);

@@ -35,6 +35,10 @@ pub enum Type {
     Inode,
     /// A container's id.
     Id,
+    /// A host name: the beginning of the container's id, unless the user gave another.
+    HostName,
+    /// The release of a kernel, another one after each update.
+    Release,
     /// A digest, `sha256:…` or its hex part.
     Digest,
     /// An address of the internet protocol.
@@ -127,7 +131,7 @@ pub static SIGNATURES: &[Signature] = &[
     sig("sendto", "netlink(7)", Count, &[("protocol", Flags), ("message", Struct)]),
     sig("setdomainname", "setdomainname(2)", Int, &[("name", Text)]),
     sig("setgroups", "setgroups(2)", Int, &[("list", Struct)]),
-    sig("sethostname", "sethostname(2)", Int, &[("name", Text)]),
+    sig("sethostname", "sethostname(2)", Int, &[("name", Type::HostName)]),
     sig("setns", "setns(2)", Int, &[("fd", Path), ("nstype", Flags)]),
     sig("setpgid", "setpgid(2)", Int, &[("pid", Int), ("pgid", Int)]),
     sig("setresgid", "setresuid(2)", Int, &[("rgid", Int), ("egid", Int), ("sgid", Int)]),
@@ -196,6 +200,7 @@ static WORK: &[(&str, Type)] = &[
     ("argv", Struct),
     ("message", Struct),
     // A machine's.
+    ("release", Type::Release),
     ("args", Options),
     ("lines", Count),
     ("from_ms", Type::Nanos),

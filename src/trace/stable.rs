@@ -121,6 +121,8 @@ impl Stable {
             (Type::Address, _) => json!("address"),
             (Type::Words, Value::String(words)) => json!(without_numbers(words)),
             (Type::Id, _) => json!(self.named("id", &short(&plain(value)))),
+            (Type::HostName, Value::String(name)) if is_short_id(name) => json!(self.named("id", name)),
+            (Type::Release, _) => json!(self.named("release", &plain(value))),
             (Type::Digest, _) => json!(self.named("sha256", plain(value).trim_start_matches("sha256:"))),
             (Type::Ip, _) => json!(self.named("ip", &plain(value))),
             (Type::Mac, _) => json!(self.named("mac", &plain(value))),
@@ -169,6 +171,8 @@ impl Stable {
                 _ if segment.len() == 71 && segment.starts_with("sha256:") => self.named("sha256", &segment[7..]),
                 _ if self.is_link(segment) => self.named("link", segment),
                 _ if hex && matches!(segment.len(), 12 | 32) => self.named("id", segment),
+                // Kernels lie in directories that are named after their release.
+                _ if self.names.contains_key(&("release", segment.to_owned())) => self.named("release", segment),
                 _ => self.namespace(segment).or_else(|| self.address(segment)).unwrap_or_else(|| segment.to_owned()),
             });
             before = segment;
@@ -256,6 +260,10 @@ fn is_up_to_others(kind: &Kind) -> bool {
         "close_range" => path("flags") == "0",
         _ => false,
     }
+}
+
+fn is_short_id(text: &str) -> bool {
+    text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 fn is_digest(text: &str) -> bool {

@@ -211,6 +211,7 @@ impl Stage {
             Stage::Wait => &["wait4"],
             Stage::Stop => &["pidfd_send_signal"],
             Stage::Teardown => &["umount2", "rmdir", "sendto"],
+            Stage::Disk => &["mount", "execve"],
             Stage::Machine => &["execve"],
             Stage::GuestInit => &["finit_module", "mount"],
             Stage::GuestExec => &["execve"],

@@ -52,10 +52,11 @@ pub fn english() -> &'static Texts {
 }
 
 impl StageText {
-    /// The other side: where it is, and what is done there in this stage's place.
-    pub fn twin(&self) -> Option<(&'static str, &str)> {
-        let (in_a_vm, in_a_container) = (self.vm.as_deref(), self.container.as_deref());
-        in_a_vm.map(|text| ("In a VM", text)).or(in_a_container.map(|text| ("In a container", text)))
+    /// The other side: where it is, and what is done there in this stage's place. Where a machine is made, what a VM does is
+    /// what is done anyhow.
+    pub fn twin(&self, of_machine: bool) -> Option<(&'static str, &str)> {
+        let in_a_vm = self.vm.as_deref().filter(|_| !of_machine);
+        in_a_vm.map(|text| ("In a VM", text)).or(self.container.as_deref().map(|text| ("In a container", text)))
     }
 }
 
@@ -104,7 +105,10 @@ mod tests {
             let told = text.what.len() + text.why.len();
             assert!(told <= 255, "{stage} is told in {told} letters");
             let room = if text.vm.is_some() { 120 } else { 60 };
-            assert!(text.twin().is_some_and(|(_, twin)| twin.len() <= room), "{stage} says much about the other side");
+            assert!(
+                text.twin(false).is_some_and(|(_, twin)| twin.len() <= room),
+                "{stage} says much about the other side"
+            );
         }
     }
 

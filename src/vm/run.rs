@@ -39,7 +39,7 @@ pub fn run(home: &Home, options: &MachineOptions, sources: &Sources<'_>, telling
     let mut signals = Signals::new().map_err(broken)?;
     let mut container = Container::new(home, record(options)?)?;
     if let Some(replay) = telling.replay {
-        engine::listen(home, &container, replay)?;
+        trace::acting(Actor::Vm, || engine::listen(home, &container, replay))?;
     }
     let machine = trace::acting(Actor::Vm, || {
         put_together(home, options, sources, &reference, &store, &mut container, &mut signals)
@@ -157,17 +157,19 @@ fn bring_up(machine: &mut On<'_>) -> Outcome {
         outcome => return outcome,
     }
     session.go_raw();
-    let answered = trace::stage(Stage::FirstAnswer, || match first_answer(session, forwards) {
-        Outcome::Reached => Ok(()),
-        outcome => Err(outcome),
+    let answered = trace::stage(Stage::FirstAnswer, || {
+        first_answer(session, forwards);
+        Ok::<_, Outcome>(())
     });
-    if let Err(outcome) = answered {
-        return outcome;
-    }
-    let waited = trace::stage(Stage::GuestWait, || {
-        trace::note("running_in_machine", || running(args, forwards));
-        trace::pump();
-        Ok::<_, Outcome>(session.until_ended())
+    let waited = answered.and_then(|()| {
+        trace::stage(Stage::GuestWait, || {
+            // One that was quick is over by now.
+            if !session.is_over() {
+                trace::note("running_in_machine", || running(args, forwards));
+                trace::pump();
+            }
+            Ok(session.until_ended())
+        })
     });
     waited.unwrap_or_else(|outcome| outcome)
 }
@@ -185,22 +187,24 @@ fn tell_boot(console: &str) {
 }
 
 /// Asks at the first published port until something comes back. Only for the story: without a listener nobody is asked.
-fn first_answer(session: &mut Session<'_>, forwards: &[Forward]) -> Outcome {
+fn first_answer(session: &mut Session<'_>, forwards: &[Forward]) {
     let tcp = forwards.iter().find(|forward| forward.protocol == network::Protocol::Tcp);
     let Some(forward) = tcp.filter(|_| trace::enabled()) else {
-        trace::skip("guest_no_port");
-        return Outcome::Reached;
+        return trace::skip("guest_no_port");
     };
     let mut answer = Answer::at(forward.host_ip, forward.host_port);
     let begun = std::time::Instant::now();
-    session.until_looked(|| match answer.turn() {
+    let outcome = session.until_looked(|| match answer.turn() {
         Some(status) => {
             let after_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
             trace::work("answer", || json!({"url": answer.url(), "status": status, "after_ms": after_ms}));
             true
         }
         None => false,
-    })
+    });
+    if outcome != Outcome::Reached {
+        trace::skip("guest_ended_first");
+    }
 }
 
 fn running(args: &[String], forwards: &[Forward]) -> serde_json::Value {

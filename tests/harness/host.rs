@@ -177,8 +177,8 @@ fn walk(folder: &Path, visit: &mut impl FnMut(&Path, bool)) {
     }
 }
 
-/// The processes of the rlab that this test built, those that inherited one of the roots, and those that see a tree below
-/// one: containers. The rest of the host comes and goes as it likes.
+/// The processes of the rlab that this test built, those that inherited one of the roots, those that see a tree below
+/// one: containers, and those that were told of a file there: machines. The rest of the host comes and goes as it likes.
 fn processes(folders: &[PathBuf]) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     for entry in std::fs::read_dir("/proc").unwrap().flatten() {
@@ -189,15 +189,18 @@ fn processes(folders: &[PathBuf]) -> BTreeSet<String> {
         let read = |name: &str| {
             String::from_utf8_lossy(&std::fs::read(folder.join(name)).unwrap_or_default()).replace('\0', " ")
         };
-        let (environment, mounts) = (read("environ"), read("mountinfo"));
+        let (environment, mounts, words) = (read("environ"), read("mountinfo"), read("cmdline"));
         let of_a_root = folders.iter().map(|folder| folder.to_string_lossy()).any(|root| {
-            environment.contains(&format!("RLAB_ROOT={root}")) || mounts.contains(&format!("upperdir={root}"))
+            let named = format!("{root}/vm/");
+            environment.contains(&format!("RLAB_ROOT={root}"))
+                || mounts.contains(&format!("upperdir={root}"))
+                || words.contains(&named)
         });
         if !of_a_root && !folders.is_empty() && environment.contains("RLAB_ROOT=") {
             continue; // another test's, which only reads or fetches, and so takes no turn
         }
         if of_a_root || program.to_string_lossy().starts_with(env!("CARGO_BIN_EXE_rlab")) {
-            found.insert(format!("{pid} {}", read("cmdline").trim()));
+            found.insert(format!("{pid} {}", words.trim()));
         }
     }
     found

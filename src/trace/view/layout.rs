@@ -53,6 +53,15 @@ pub fn shortened(text: &str) -> String {
     out
 }
 
+/// A long value is cut: the other views have it whole.
+pub fn cut(text: &str, longest: usize) -> String {
+    if text.chars().count() <= longest {
+        text.to_owned()
+    } else {
+        text.chars().take(longest - 1).chain(['…']).collect()
+    }
+}
+
 /// A call: its name, its arguments over as many lines as they need, and the result at the right edge.
 pub fn call(name: &str, arguments: &[String], result: &str, failed: bool, style: &Style) -> String {
     let width = style.width.clamp(40, 100);

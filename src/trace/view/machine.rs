@@ -1,18 +1,21 @@
 //! A machine in the story: its kernel, its disk, its parts, and what its kernel's log said, a row each.
 
-use super::layout::{pieces, shortened};
+use super::layout::{cut, pieces, shortened};
 use super::work::Fields;
 use crate::trace::texts::english;
 
 /// How wide QEMU's words for a part may be, so that the columns beside them fit.
-const WORDS: usize = 42;
+const WORDS: usize = 40;
+/// How much of a line of a kernel's log is shown: two lines of its column.
+const TOLD: usize = 74;
 
 /// The row of a piece of work.
 pub fn row(work: &str, fields: &Fields<'_>) -> Vec<String> {
     let path = || shortened(&fields.text("path"));
     match work {
         "guest_kernel" => {
-            vec![format!("Linux {}", fields.text("release")), fields.bytes("size"), fields.text("came"), path()]
+            let path = format!("Linux {}\n{}", fields.text("release"), path());
+            vec!["kernel".to_owned(), fields.bytes("size"), fields.text("came"), path]
         }
         "initramfs" => vec!["initramfs".to_owned(), fields.bytes("size"), fields.text("came"), path()],
         "drivers" => vec![format!("drivers: {}", fields.text("names"))],
@@ -28,9 +31,8 @@ pub fn row(work: &str, fields: &Fields<'_>) -> Vec<String> {
         "boot" => vec![
             fields.text("group"),
             fields.count("lines", "lines").unwrap_or_default(),
-            format!("at {}", fields.millis("from_ms")),
-            format!("for {}", fields.millis("took_ms")),
-            fields.text("told"),
+            fields.between("from_ms", "took_ms"),
+            cut(&fields.text("told"), TOLD),
         ],
         "answer" => {
             let after = format!("after {}", fields.millis("after_ms"));
@@ -41,14 +43,41 @@ pub fn row(work: &str, fields: &Fields<'_>) -> Vec<String> {
     }
 }
 
-/// QEMU's words, broken between them, or between the options of one, before they push the other columns away.
+/// What stands above the rows of a kind of work, where they don't speak for themselves.
+pub fn heads(work: &str) -> Option<Vec<String>> {
+    let heads = ["part", "as QEMU is told", "in a container"];
+    (work == "part").then(|| heads.map(str::to_owned).to_vec())
+}
+
+/// Rows of these belong into one table.
+pub fn table_of(work: &str) -> &str {
+    if work == "initramfs" { "guest_kernel" } else { work }
+}
+
+/// QEMU's words, an option a line, and a long one broken where it has a comma, before they push the other columns away.
 fn folded(args: &str) -> String {
     let options = textwrap::Options::new(WORDS)
         .break_words(true)
         .subsequent_indent("  ")
         .word_separator(textwrap::WordSeparator::Custom(pieces))
         .word_splitter(textwrap::WordSplitter::NoHyphenation);
-    textwrap::fill(args, options)
+    // Each option with its value; `--` is a word of the kernel's command line.
+    let mut words: Vec<String> = vec![];
+    for word in args.split(' ') {
+        match words.last_mut() {
+            Some(option) if !word.starts_with('-') || word == "--" => *option += &format!(" {word}"),
+            _ => words.push(word.to_owned()),
+        }
+    }
+    // Short ones share a line.
+    words.dedup_by(|next, line| {
+        let fits = line.len() + 1 + next.len() <= WORDS;
+        if fits {
+            *line += &format!(" {next}");
+        }
+        fits
+    });
+    words.iter().map(|option| textwrap::fill(option, &options)).collect::<Vec<_>>().join("\n")
 }
 
 #[cfg(test)]
@@ -66,7 +95,7 @@ mod tests {
             events.push(event(Kind::Work { work: (*work).into(), with }));
         }
         events.push(event(Kind::Leave { dur_ns: 2_000_000, failed: false }));
-        let block = Block { number: 1, stage: stage.into(), events, complete: true };
+        let block = Block { number: 1, stage: stage.into(), events, complete: true, of_machine: true };
         let text = story::block(&block, &Style { width: 80, colour: false, stable });
         for line in text.lines() {
             assert!(line.chars().count() <= 80 && !line.ends_with(' '), "{line:?}");
@@ -83,7 +112,11 @@ mod tests {
         );
         let parts = ["machine", "accelerator", "processor", "firmware", "channel", "console", "kernel", "share"];
         let mut works: Vec<_> = parts.iter().map(|name| part(name, "-words")).collect();
-        works.extend([part("memory", "-m 512M"), part("disk", &drive), part("network", "-netdev user,id=net")]);
+        works.extend([
+            part("memory", "-m 512M"),
+            part("disk", &drive),
+            part("network", "-netdev user,id=net -device virtio-net-pci"),
+        ]);
         let text = told("machine", &works, false);
         assert!(text.contains("In a container   config.json"), "{text}");
         let rows: Vec<&str> = text.lines().filter(|line| line.contains("-words")).collect();
@@ -91,8 +124,10 @@ mod tests {
         let has = |row: &str| text.lines().any(|line| line.split_whitespace().collect::<Vec<_>>().join(" ") == row);
         assert!(has("memory -m 512M cgroup memory limit"), "{text}");
         assert!(has("disk -drive if=none,id=disk,format=raw, overlayfs"), "{text}");
+        assert!(has("-device virtio-blk-pci,drive=disk"), "an option a line: {text}");
+        assert!(has("part as QEMU is told in a container"), "{text}");
         assert!(text.contains("0123456789ab….ext4"), "{text}");
-        assert!(has("network -netdev user,id=net veth pair, bridge"), "{text}");
+        assert!(has("network -netdev user,id=net veth pair, bridge"), "an option keeps its value: {text}");
     }
 
     #[test]
@@ -106,9 +141,9 @@ mod tests {
         works.push(group("other", 1, "last"));
         let text = told("boot", &works, false);
         assert!(!text.contains("more (--explain"), "{text}");
-        assert!(text.contains("CPU          20 lines  at 12 ms  for 340 ms  virtio_blk"), "{text}");
+        assert!(text.contains("CPU          20 lines  12–352 ms  virtio_blk"), "{text}");
         let text = told("boot", &works, true);
-        assert!(text.contains("CPU          (n) lines  at (time)  for (time)  virtio_blk"), "{text}");
+        assert!(text.contains("CPU          (n) lines  (time)  virtio_blk"), "{text}");
     }
 
     #[test]
@@ -119,7 +154,12 @@ mod tests {
         let drivers = json!({"names": "virtio_pci virtio_blk"});
         let works = [("guest_kernel", kernel), ("initramfs", initramfs), ("drivers", drivers)];
         let text = told("kernel", &works, false);
-        assert!(text.contains("Linux 6.1.0-40-cloud-amd64  8.2 MB  kept  /boot/vmlinuz"), "{text}");
+        assert!(
+            text.contains(
+                "kernel     8.2 MB  kept  Linux 6.1.0-40-cloud-amd64\n                            /boot/vmlinuz"
+            ),
+            "{text}"
+        );
         assert!(text.contains("initramfs  900 kB  made  /i"), "{text}");
         assert!(text.contains("drivers: virtio_pci virtio_blk"), "{text}");
         let disk = json!({"path": "/d.ext4", "size": 187_000_000, "files": 6112, "came": "made"});

@@ -47,6 +47,8 @@ pub struct Block {
     pub events: Vec<Event>,
     /// False when the run ended before the stage did.
     pub complete: bool,
+    /// Whether it belongs to a machine's run.
+    pub of_machine: bool,
 }
 
 impl View {

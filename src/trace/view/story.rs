@@ -1,13 +1,13 @@
 //! The story: a block a stage that a student can read in ten seconds.
 
-use super::layout::{call, changed, columns, dim, labelled, rule, sentences, shortened};
+use super::layout::{call, changed, columns, cut, dim, labelled, rule, sentences, shortened};
 use super::value::{named_arguments, span, spelt};
 use super::work::rows;
 use super::{Block, Style};
 use crate::trace::event::{Call, Event, Kind};
 use crate::trace::signature::{Type, field_type, object_type, signature};
 use crate::trace::stage::Stage;
-use crate::trace::texts::{StageText, english};
+use crate::trace::texts::english;
 use serde_json::Value;
 
 /// How many calls a block shows; `--explain=calls` has every one.
@@ -61,7 +61,8 @@ pub fn block(block: &Block, style: &Style) -> String {
         out.push('\n');
         out += &details;
     }
-    if let Some((place, twin)) = stage.and_then(StageText::twin)
+    // What a VM does in its place is told where a container is made. Here one is made.
+    if let Some((place, twin)) = stage.and_then(|text| text.twin(block.of_machine))
         && !failed
     {
         out += &dim(&labelled(place, twin.trim(), style), style);
@@ -173,15 +174,6 @@ fn chosen(all: &[Told<'_>], stage: &str, failed: bool) -> Vec<usize> {
     }
     chosen.sort_unstable();
     chosen
-}
-
-/// A long value is cut: the other views have it whole.
-fn cut(text: &str, longest: usize) -> String {
-    if text.chars().count() <= longest {
-        text.to_owned()
-    } else {
-        text.chars().take(longest - 1).chain(['…']).collect()
-    }
 }
 
 fn plural(count: usize, word: &str) -> String {

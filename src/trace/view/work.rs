@@ -1,8 +1,8 @@
 //! Bulk work in the story: one row for thousands of calls, with its counts and bytes.
 
-use super::Style;
 use super::layout::{columns, sentences, shortened};
 use super::value::{bytes, span};
+use super::{Style, machine};
 use crate::trace::event::{Event, Kind};
 use serde_json::{Map, Value};
 
@@ -21,9 +21,10 @@ pub fn rows(events: &[Event], style: &Style) -> String {
             && work != "home"
         {
             let row = row(work, &Fields { with, stable: style.stable });
+            let table = machine::table_of(work);
             match tables.last_mut() {
-                Some((name, rows)) if *name == work.as_ref() => rows.push(row),
-                _ => tables.push((work, vec![row])),
+                Some((name, rows)) if *name == table => rows.push(row),
+                _ => tables.push((table, machine::heads(work).into_iter().chain([row]).collect())),
             }
         }
     }
@@ -93,6 +94,12 @@ impl Fields<'_> {
         (number > 0).then(|| format!("{number} {word}"))
     }
 
+    /// From when to when something was, where milliseconds were counted.
+    pub(super) fn between(&self, from: &str, took: &str) -> String {
+        let (from, took) = (self.number(from), self.number(took));
+        if self.stable { "(time)".to_owned() } else { format!("{from}–{} ms", from + took) }
+    }
+
     /// A time that was counted in milliseconds.
     pub(super) fn millis(&self, name: &str) -> String {
         if self.stable { "(time)".to_owned() } else { format!("{} ms", self.number(name)) }
@@ -136,7 +143,7 @@ fn row(work: &str, fields: &Fields<'_>) -> Vec<String> {
         )],
         "rules" => vec![fields.text("rule")],
         "guest_kernel" | "initramfs" | "drivers" | "disk" | "part" | "boot" | "answer" | "code" => {
-            super::machine::row(work, fields)
+            machine::row(work, fields)
         }
         "port_proxy" => vec![format!("process {}: {}", fields.text("pid"), fields.text("command"))],
         _ => vec![

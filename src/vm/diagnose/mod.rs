@@ -196,6 +196,9 @@ impl Diagnosis {
             Self::Silent => {
                 "is it a kernel for this processor? KVM may also hang with any: try --accel tcg, see rlab doctor".to_owned()
             }
+            Self::EndedEarly { reached: Stage::GuestWait, .. } => {
+                "some program in the guest asked its kernel for that; --explain shows the guest kernel's log".to_owned()
+            }
             Self::Stuck { .. } | Self::EndedEarly { .. } => {
                 "try --accel tcg, or another kernel with --kernel; --explain shows the guest kernel's log".to_owned()
             }

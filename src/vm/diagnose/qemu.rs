@@ -28,6 +28,10 @@ pub fn refusal(stderr: &str, status: i32, memory_mib: u64) -> Diagnosis {
     if has("invalid kernel header") || has("PVH ELF Note") || has("linux kernel too old") {
         return Diagnosis::NotAKernel { said };
     }
+    // What QEMU holds it against is where the initramfs would lie, and that is below the end of memory.
+    if has("initrd is too large") {
+        return Diagnosis::TooLittleMemory { memory_mib, said };
+    }
     if has("initrd") {
         return Diagnosis::InitramfsUnreadable { said };
     }

@@ -116,7 +116,7 @@ fn a_refused_accelerator_is_told() {
 }
 
 #[test]
-fn too_little_memory_shows_in_four_ways() {
+fn too_little_memory_shows_in_five_ways() {
     let deadlocked = of_console(include_str!("consoles/deadlocked.txt"), 128);
     tells(&deadlocked, "the machine has too little memory with 128 MiB: System is deadlocked on memory", "-m 256m");
     let no_room = of_console(include_str!("consoles/unpack_no_room.txt"), 152);
@@ -127,6 +127,12 @@ fn too_little_memory_shows_in_four_ways() {
     );
     let eaten = of_console(include_str!("consoles/init_ate_memory.txt"), 192);
     assert!(matches!(eaten, Diagnosis::TooLittleMemory { memory_mib: 192, .. }), "{eaten:?}");
+    let stderr = "qemu: initrd is too large, cannot support.(max: 16613375, need 34095144)\n";
+    tells(
+        &diagnose("", stderr, Some(Ending::Status(1)), 16, Stage::Firmware),
+        "the machine has too little memory with 16 MiB: initrd is too large, cannot support.(max: 16613375, need 34095144)",
+        "-m 256m",
+    );
     // With 64 MiB or less nothing at all is said, and QEMU ends well.
     let silent = of_console("", 64);
     tells(

@@ -39,6 +39,14 @@ pub enum Error {
         /// What it said.
         message: String,
     },
+    /// It was ended, by Ctrl-C or for lack of memory.
+    #[error("{program} was ended by {signal} before the machine's disk was made")]
+    Ended {
+        /// Which.
+        program: &'static str,
+        /// The signal's name.
+        signal: String,
+    },
     /// There is no room for it.
     #[error("there is no room for the machine's disk, {} MB, in {}", bytes.div_ceil(1_000_000), dir.display())]
     Full {
@@ -75,7 +83,7 @@ impl Error {
             }
             Self::Refused { .. } => Some("`mke2fs -V` tells its version: 1.43 or newer copies a tree".to_owned()),
             Self::TooManyLayers { .. } => Some("an image of fewer layers can be made a disk".to_owned()),
-            Self::Read { .. } | Self::Write { .. } | Self::Call(_) => None,
+            Self::Ended { .. } | Self::Read { .. } | Self::Write { .. } | Self::Call(_) => None,
         }
     }
 }

@@ -1,14 +1,15 @@
 //! mke2fs(8), told of everything that it would else take from the host, and debugfs(8) for the little that it cannot do.
 //!
 //! The same tree makes the same disk, byte for byte: no configuration of the host, no random number, no time of day.
-use std::fs::OpenOptions;
+use std::fs::{self, OpenOptions};
+use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use super::Error;
 use super::size::{BLOCK, INODE, Needs};
 use crate::image::digest::Digest;
-use crate::sys::{Ended, Program, find_program, spawn};
+use crate::sys::{Ended, Program, find_program, signal_name, spawn};
 
 /// No journal, which a disk that is only read has no use for; no checksums, for which a guest might lack the driver.
 const FEATURES: &str =
@@ -33,9 +34,13 @@ pub fn write(tree: &Path, path: &Path, name: &Digest) -> Result<(), Error> {
     finish(path, &needs)
 }
 
-/// Anew: what a first attempt has written is taken for zeros by the second.
+/// Anew: what another attempt has written would be taken for zeros, and whoever made that may be writing still.
 fn create(path: &Path, blocks: u64) -> Result<(), Error> {
-    let opened = OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(path);
+    let removed = match fs::remove_file(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        other => other,
+    };
+    let opened = removed.and_then(|()| OpenOptions::new().create_new(true).write(true).mode(0o600).open(path));
     opened.and_then(|file| file.set_len(blocks * BLOCK)).map_err(|source| Error::write(path, source))
 }
 
@@ -76,8 +81,12 @@ fn finish(path: &Path, needs: &Needs) -> Result<(), Error> {
 fn run(program: &Path, name: &'static str, args: Vec<String>, input: &str) -> Result<Result<(), String>, Error> {
     let env = ["LC_ALL=C", "TZ=UTC", "MKE2FS_CONFIG=/dev/null", "E2FSPROGS_FAKE_TIME=1", "SOURCE_DATE_EPOCH=1"];
     let env = env.map(str::to_owned).into();
-    let output = spawn(&Program { path: program, args, env, stays: false, dies_with_us: false, keeps: &[] })?
-        .finish(input.as_bytes())?;
+    // It must not go on writing when the lock on the disks has ended with us.
+    let program = Program { path: program, args, env, stays: false, dies_with_us: true, keeps: &[] };
+    let output = spawn(&program)?.finish(input.as_bytes())?;
+    if let Ended::Signalled(signal) = output.ended {
+        return Err(Error::Ended { program: name, signal: signal_name(signal) });
+    }
     let words = String::from_utf8_lossy(&output.stderr);
     // With no configuration mke2fs misses its list of kinds, which is only for what was not said here; debugfs introduces
     // itself.

@@ -70,8 +70,8 @@ fn only_disks_of_images_stay() {
 #[test]
 fn the_order_of_layers_makes_another_disk_and_one_that_occurs_twice_is_stacked_once() {
     assert_ne!(chain([digest("a"), digest("b")].iter()), chain([digest("b"), digest("a")].iter()));
-    let layers = ["a", "b", "a"].map(|name| (digest(name), PathBuf::from(name)));
-    assert_eq!(lower_dirs(&layers), [Path::new("a"), Path::new("b")]);
+    let layers = ["a", "b", "a", "c"].map(|name| (digest(name), PathBuf::from(name)));
+    assert_eq!(lower_dirs(&layers), ["c", "a", "b"].map(Path::new));
 }
 
 #[test]

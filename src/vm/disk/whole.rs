@@ -89,6 +89,14 @@ fn lower(layer: &Path) {
     for number in 0..10_000 {
         fs::write(many.join(format!("file-{number}")), number.to_string().repeat(number % 7)).unwrap();
     }
+    // Attributes that no inode has room for: of these blocks nothing is seen before they are written.
+    fs::create_dir(layer.join("attributed")).unwrap();
+    let attributed = tree::open_root(&layer.join("attributed")).unwrap();
+    for number in 0..600 {
+        let name = number.to_string();
+        tree::create_file(&attributed, name.as_bytes()).unwrap();
+        tree::set_xattr_at(&attributed, name.as_bytes(), b"user.large", &[b'x'; 3000]).unwrap();
+    }
 }
 
 fn middle(layer: &Path) {

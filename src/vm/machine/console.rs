@@ -10,6 +10,9 @@ const MOST_BYTES: usize = 1 << 20;
 /// The first thing that every Linux says.
 const FIRST_WORDS: &str = "Linux version ";
 
+/// How a kernel's last words begin.
+const LAST_WORDS: &str = "Kernel panic - not syncing";
+
 /// The console's text so far.
 pub struct Console {
     from: OwnedFd,
@@ -17,13 +20,15 @@ pub struct Console {
     begun: Instant,
     /// When the kernel said its first words.
     pub kernel_after: Option<Duration>,
+    /// When the kernel gave up.
+    pub panicked_at: Option<Instant>,
     open: bool,
 }
 
 impl Console {
     /// The host's end of it.
     pub fn new(from: OwnedFd) -> Console {
-        Console { from, text: Vec::new(), begun: Instant::now(), kernel_after: None, open: true }
+        Console { from, text: Vec::new(), begun: Instant::now(), kernel_after: None, panicked_at: None, open: true }
     }
 
     /// To wait on, as long as QEMU has the other end.
@@ -40,8 +45,14 @@ impl Console {
             Ok(_) | Err(Errno::EAGAIN | Errno::EINTR) => {}
             Err(_) => self.open = false,
         }
-        if self.kernel_after.is_none() && self.text().contains(FIRST_WORDS) {
+        // Whatever is looked for may have begun in what was read before.
+        let new = self.text.len().saturating_sub(2 * CHUNK);
+        let has = |words: &str| self.text[new..].windows(words.len()).any(|part| part == words.as_bytes());
+        if self.kernel_after.is_none() && has(FIRST_WORDS) {
             self.kernel_after = Some(self.begun.elapsed());
+        }
+        if self.panicked_at.is_none() && has(LAST_WORDS) {
+            self.panicked_at = Some(Instant::now());
         }
     }
 

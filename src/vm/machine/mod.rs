@@ -4,6 +4,7 @@ mod answer;
 pub mod command;
 mod console;
 mod input;
+mod output;
 mod session;
 pub mod start;
 

@@ -5,6 +5,7 @@
 
 use super::console::Console;
 use super::input::Input;
+use super::output::Output;
 use crate::shim::{Failure, Signals, asks_to_end};
 use crate::sys::{self, Child, Ended, Errno, Ready};
 use crate::trace;
@@ -17,8 +18,9 @@ const CHUNK: usize = 64 * 1024;
 const TICK_MS: u16 = 20;
 /// As many requests to end as docker run takes before it stops being polite.
 const PATIENCE: usize = 3;
-/// PIPE_BUF: an output that is ready for writing takes this much without making us wait, see pipe(7).
-const SURE_BYTES: usize = 4096;
+/// How long a kernel that has given up may take to its restart, which ends QEMU. Some never come so far: when memory was so
+/// short that not even that could be set up.
+const RESTART: Duration = Duration::from_secs(3);
 
 /// How far the machine has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -71,8 +73,7 @@ pub struct Session<'a> {
     channel: Option<OwnedFd>,
     decoder: Decoder,
     to_guest: Vec<u8>,
-    /// Bytes for our standard output and error that they have not taken yet.
-    to_user: [Vec<u8>; 2],
+    to_user: [Output; 2],
     /// The serial console.
     pub console: Console,
     input: Input,
@@ -103,7 +104,7 @@ impl<'a> Session<'a> {
             channel: Some(channel),
             decoder: Decoder::default(),
             to_guest: Vec::new(),
-            to_user: [Vec::new(), Vec::new()],
+            to_user: Output::both(),
             console: Console::new(console),
             input: Input::new(order.interactive),
             signals,
@@ -156,10 +157,17 @@ impl<'a> Session<'a> {
         }
     }
 
+    /// Whether the program has ended, or the machine.
+    pub fn is_over(&self) -> bool {
+        self.ended.is_some()
+    }
+
     /// Until the program has ended.
     pub fn until_ended(&mut self) -> Outcome {
         while self.ended.is_none() {
-            self.turn(None);
+            // A kernel that has given up says nothing more by which to wake us.
+            let limit_ms = self.console.panicked_at.map(|_| TICK_MS);
+            self.turn(limit_ms);
         }
         self.ended.clone().unwrap_or(Outcome::Dead)
     }
@@ -204,12 +212,20 @@ impl<'a> Session<'a> {
                         self.tell(&piece);
                     }
                 }
-                Source::ToUser(which) => self.hand_on(*which),
+                // Nobody reads it any more: the program gets what it would get from a pipe.
+                Source::ToUser(which) => {
+                    if !self.to_user[*which].hand_on() {
+                        self.tell(&Piece::Signal(sys::SIGPIPE));
+                    }
+                }
                 Source::Qemu | Source::Signal => {}
             }
         }
         if self.reached == Reached::Power && self.console.kernel_after.is_some() {
             self.reached = Reached::Kernel;
+        }
+        if self.console.panicked_at.is_some_and(|at| at.elapsed() >= RESTART) {
+            self.end(Outcome::Silent);
         }
         // Only when nothing else was to be heard: its last words are worth more than its death.
         if ready == [Source::Qemu] {
@@ -221,7 +237,7 @@ impl<'a> Session<'a> {
         let mut wanted =
             vec![(Source::Qemu, self.pidfd.as_fd(), Ready::Read), (Source::Signal, self.signals.fd(), Ready::Read)];
         wanted.extend(self.console.fd().map(|fd| (Source::Console, fd, Ready::Read)));
-        let busy = self.to_user.iter().any(|waiting| !waiting.is_empty());
+        let busy = self.to_user.iter().any(Output::is_waiting);
         if let Some(channel) = &self.channel {
             // Who reads our output sets the pace: the guest's program waits, but its signals pass.
             if !busy {
@@ -234,10 +250,8 @@ impl<'a> Session<'a> {
         if self.reached == Reached::Program && self.input.wants() {
             wanted.push((Source::Input, sys::stdin(), Ready::Read));
         }
-        for (which, target) in [sys::stdout(), sys::stderr()].into_iter().enumerate() {
-            if !self.to_user[which].is_empty() {
-                wanted.push((Source::ToUser(which), target, Ready::Write));
-            }
+        for (which, output) in self.to_user.iter().enumerate().filter(|(_, output)| output.is_waiting()) {
+            wanted.push((Source::ToUser(which), output.target(), Ready::Write));
         }
         wanted
     }
@@ -320,8 +334,8 @@ impl<'a> Session<'a> {
             }
             Piece::Started(_) => self.reached = Reached::Program,
             Piece::Taken(bytes) => self.input.taken(bytes),
-            Piece::Output(bytes) => self.to_user[0].extend(bytes),
-            Piece::Errors(bytes) => self.to_user[1].extend(bytes),
+            Piece::Output(bytes) => self.to_user[0].push(&bytes),
+            Piece::Errors(bytes) => self.to_user[1].push(&bytes),
             Piece::Event(event) => {
                 // Its clock began when the guest's rlab did, so the first event is the beginning.
                 let later = *self.later.get_or_insert_with(trace::elapsed);
@@ -330,38 +344,12 @@ impl<'a> Session<'a> {
             }
             Piece::Failed(failure) => self.end(Outcome::Failed(failure)),
             Piece::Ended(ended) => {
-                self.flush();
+                // What the program said last still has to reach the user.
+                self.to_user.iter_mut().for_each(Output::flush);
                 self.end(Outcome::Ended(ended));
             }
             // What only a host says.
             other => self.end(Outcome::Garbled(Garbled(format!("{other:?}").chars().take(40).collect()))),
-        }
-    }
-
-    /// What the program said last still has to reach the user, who may be slow, or gone.
-    fn flush(&mut self) {
-        for which in 0..self.to_user.len() {
-            while !self.to_user[which].is_empty() {
-                self.hand_on(which);
-            }
-        }
-    }
-
-    /// Bytes for one of our outputs, as many as it surely takes. A reader that is gone (`rlab vm run … | head`) is told to
-    /// the program as the end of its own.
-    fn hand_on(&mut self, which: usize) {
-        let target = if which == 0 { sys::stdout() } else { sys::stderr() };
-        let sure = self.to_user[which].len().min(SURE_BYTES);
-        match sys::write(target, &self.to_user[which][..sure]) {
-            Ok(written) => drop(self.to_user[which].drain(..written)),
-            Err(Errno::EAGAIN) => drop(sys::poll(&[(target, Ready::Write)], None)),
-            Err(Errno::EINTR) => {}
-            Err(_) => {
-                self.to_user[which].clear();
-                if self.reached == Reached::Program {
-                    self.tell(&Piece::Signal(sys::SIGPIPE));
-                }
-            }
         }
     }
 }
