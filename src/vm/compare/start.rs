@@ -2,7 +2,8 @@
 //!
 //! The clock is the host's CLOCK_MONOTONIC, read just before rlab is forked and again when the first byte can be read from
 //! its standard output. In between lies all of rlab, not the engine's part alone: what a user waits for. The program is the
-//! smallest there is, so that its own time is not what is measured. The end is measured by the same clock, when rlab has
+//! smallest there is, so that its own time is not what is measured; its image, `lab`, costs both sides the same extra step, a
+//! look whether it was packed from this very rlab. The end is measured by the same clock, when rlab has
 //! ended and both its pipes are closed.
 
 use super::plan::{LIMIT, Plan};
@@ -21,7 +22,8 @@ pub const WARM: Kind = Kind {
     name: "start: first byte said",
     part: Part::Time,
     unit: Unit::Seconds,
-    how: "host's monotonic clock, from the fork of rlab to the first byte on its standard output; page cache warm",
+    how: "host's monotonic clock, from the fork of rlab to the first byte on its standard output; page cache warm; \
+          of the image lab rlab first hashes its own file, to see that it was packed from it",
 };
 
 /// The same until rlab has ended.
