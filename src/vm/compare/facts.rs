@@ -31,7 +31,9 @@ pub fn look(facts: &mut SideFacts, snapshot: Snapshot) {
     if let Some(command_line) = snapshot.qemu_command_line() {
         facts.accelerator = accelerator(&command_line);
         facts.cpus = after(&command_line, "-smp").map(|given| given.split(',').next().unwrap_or(given).to_owned());
-        facts.files = disk::files_of(&command_line);
+        if facts.files.is_empty() {
+            facts.files = disk::files_of(&command_line);
+        }
         if facts.qemu.is_none() {
             facts.qemu = command_line.first().and_then(|program| version(program));
         }

@@ -7,8 +7,9 @@
 //! ended and both its pipes are closed.
 
 use super::plan::{LIMIT, Plan};
+use super::processes::Snapshot;
 use super::report::{Kind, Part, Unit};
-use super::{Error, Side};
+use super::{Error, Side, disk};
 use crate::sys;
 use std::path::Path;
 use std::time::Duration;
@@ -51,6 +52,11 @@ pub fn run(plan: &mut Plan<'_>, side: Side) -> Result<(), Error> {
     let mut running = plan.launcher.start(side, &[], image, &command)?;
     let first = running.first_byte(LIMIT)?;
     plan.report.sample(&WARM, side, first.as_secs_f64());
+    // The machines below run the image lab: this is the only one that shows which files the user's image takes.
+    if plan.is_users_own() && plan.report.side(side).files.is_empty() {
+        let command_line = Snapshot::below(running.pid()).qemu_command_line().unwrap_or_default();
+        plan.report.side(side).files = disk::files_of(&command_line);
+    }
     // A program of the user's may be one that goes on.
     if plan.is_users_own() && !running.ends_within(PATIENCE)? {
         return running.stop().map(drop);
