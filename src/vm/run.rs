@@ -156,7 +156,6 @@ fn bring_up(machine: &mut On<'_>) -> Outcome {
         Outcome::Reached => {}
         outcome => return outcome,
     }
-    session.go_raw();
     let answered = trace::stage(Stage::FirstAnswer, || match first_answer(session, forwards) {
         Outcome::Reached => Ok(()),
         outcome => Err(outcome),
@@ -167,7 +166,10 @@ fn bring_up(machine: &mut On<'_>) -> Outcome {
     let waited = trace::stage(Stage::GuestWait, || {
         trace::note("running_in_machine", || running(args, forwards));
         trace::pump();
-        Ok::<_, Outcome>(session.until_ended())
+        session.go_raw();
+        let ended = session.until_ended();
+        session.restore();
+        Ok::<_, Outcome>(ended)
     });
     waited.unwrap_or_else(|outcome| outcome)
 }
@@ -193,6 +195,7 @@ fn first_answer(session: &mut Session<'_>, forwards: &[Forward]) -> Outcome {
     };
     let mut answer = Answer::at(forward.host_ip, forward.host_port);
     let begun = std::time::Instant::now();
+    session.go_raw();
     session.until_looked(|| match answer.turn() {
         Some(status) => {
             let after_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);

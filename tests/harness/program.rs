@@ -173,6 +173,13 @@ impl Running {
         assert!(came, "no {text:?} in standard output within {timeout:?}\n{}", self.so_far());
     }
 
+    /// Waits until standard error has `text` in it.
+    #[track_caller]
+    pub fn wait_for_stderr(&self, text: &str, timeout: Duration) {
+        let came = self.stderr.wait_until(timeout, |stderr| stderr.contains(text));
+        assert!(came, "no {text:?} in standard error within {timeout:?}\n{}", self.so_far());
+    }
+
     /// Sends it a signal.
     pub fn signal(&self, signal: Signal) {
         kill(Pid::from_raw(self.pid()), signal).expect("the program still runs");
