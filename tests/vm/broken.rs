@@ -69,7 +69,11 @@ fn without_qemu_or_mke2fs_the_package_is_named() {
     std::fs::remove_dir_all(machines.root().join("vm/disks")).unwrap();
     let output = run(&machines);
     // Where it is in a folder that every Debian has, it is found without a PATH.
-    if Path::new("/usr/sbin/mke2fs").exists() { drop(output.succeeded()) } else { assert_refused(output, "e2fsprogs") }
+    if Path::new("/usr/sbin/mke2fs").exists() {
+        drop(output.succeeded())
+    } else {
+        assert_refused(output, "e2fsprogs")
+    }
     std::fs::remove_dir_all(&empty).unwrap();
     drop(machines.tool(&[], &["true"]).succeeded());
 }

@@ -61,7 +61,9 @@ fn who_hears_nothing_is_switched_off_at_the_third_request() {
 #[test]
 fn a_request_to_end_is_heard_while_there_is_no_program_yet() {
     let machines = machines!(alone);
-    for (delay_ms, signal) in [(0, Signal::SIGTERM), (300, Signal::SIGINT), (900, Signal::SIGTERM), (1800, Signal::SIGHUP)] {
+    for (delay_ms, signal) in
+        [(0, Signal::SIGTERM), (300, Signal::SIGINT), (900, Signal::SIGTERM), (1800, Signal::SIGHUP)]
+    {
         let running = machines.start_tool(&[], &["sleep", "1000"]);
         let _there = qemu(&machines);
         std::thread::sleep(Duration::from_millis(delay_ms));
@@ -70,7 +72,10 @@ fn a_request_to_end_is_heard_while_there_is_no_program_yet() {
         let code = output.status.code();
         // On a fast machine the program may be there already: then the signal was its.
         let ended_itself = code == Some(128 + signal as i32);
-        assert!(ended_itself || output.stderr.contains(&format!("ended by {signal} before the program ran")), "{output}");
+        assert!(
+            ended_itself || output.stderr.contains(&format!("ended by {signal} before the program ran")),
+            "{output}"
+        );
         assert!(ended_itself || code == Some(125), "{output}");
         machines.assert_restored();
     }
@@ -116,7 +121,8 @@ fn a_qemu_dies_with_its_rlab_and_the_next_command_sweeps_up() {
 fn a_guest_that_ends_itself_is_told() {
     let machines = machines!(alone);
     // The kernel gives up, switches the computer off, and starts it anew, which it is not.
-    for (letter, told) in [("c", "the guest kernel panicked: sysrq triggered crash"), ("o", "switched itself off"), ("b", "")]
+    for (letter, told) in
+        [("c", "the guest kernel panicked: sysrq triggered crash"), ("o", "switched itself off"), ("b", "")]
     {
         let line = format!("echo before; write /proc/sysrq-trigger {letter}; sleep 100");
         let output = machines.shell(&["--explain"], &line).ended_with(125).wrote("before");

@@ -31,7 +31,10 @@ fn the_guest_reaches_the_host_by_number_and_by_name() {
     for part in ["by its number", "by its name", "10.0.2.15/24", "\n10.0.2.2\tbox", "\n10.0.2.15\tguest1"] {
         assert!(output.stdout.contains(part), "no {part:?}\n{output}");
     }
-    assert!(output.stdout.contains("nameserver 192.0.2.53\n") && output.stdout.contains("search example.org"), "{output}");
+    assert!(
+        output.stdout.contains("nameserver 192.0.2.53\n") && output.stdout.contains("search example.org"),
+        "{output}"
+    );
     // QEMU's own name server, where nobody named another.
     let line = "cat /etc/resolv.conf";
     machines.shell(&["--network", "user"], line).succeeded().wrote("nameserver 10.0.2.3");

@@ -12,6 +12,7 @@ use nix::sys::signal::Signal;
 /// Compares with the snapshot, without what is a matter of this host.
 fn assert_told(name: &str, told: &str) {
     let mut settings = insta::Settings::clone_current();
+    settings.set_snapshot_path("../snapshots");
     settings.set_omit_expression(true);
     settings.set_prepend_module_to_snapshot(false);
     settings.add_filter(r"Linux \d+\.\d+", "Linux (version)");
