@@ -156,7 +156,6 @@ fn bring_up(machine: &mut On<'_>) -> Outcome {
         Outcome::Reached => {}
         outcome => return outcome,
     }
-    session.go_raw();
     let answered = trace::stage(Stage::FirstAnswer, || {
         first_answer(session, forwards);
         Ok::<_, Outcome>(())
@@ -168,7 +167,10 @@ fn bring_up(machine: &mut On<'_>) -> Outcome {
                 trace::note("running_in_machine", || running(args, forwards));
                 trace::pump();
             }
-            Ok(session.until_ended())
+            session.go_raw();
+            let ended = session.until_ended();
+            session.restore();
+            Ok(ended)
         })
     });
     waited.unwrap_or_else(|outcome| outcome)
@@ -194,6 +196,7 @@ fn first_answer(session: &mut Session<'_>, forwards: &[Forward]) {
     };
     let mut answer = Answer::at(forward.host_ip, forward.host_port);
     let begun = std::time::Instant::now();
+    session.go_raw();
     let outcome = session.until_looked(|| match answer.turn() {
         Some(status) => {
             let after_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);

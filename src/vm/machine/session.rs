@@ -177,6 +177,11 @@ impl<'a> Session<'a> {
         self.input.go_raw(self.terminal);
     }
 
+    /// Gives the user's terminal back as it was.
+    pub fn restore(&mut self) {
+        self.input.restore();
+    }
+
     /// Pulls the plug, if it is still in; gives how QEMU ended and what it said on its standard error.
     pub fn switch_off(&mut self, patience_ms: u16) -> Result<(Ended, String), sys::Error> {
         self.input.restore();
@@ -197,6 +202,10 @@ impl<'a> Session<'a> {
     /// Waits once, and moves what is ready.
     fn turn(&mut self, limit_ms: Option<u16>) {
         self.obey();
+        if self.ended.is_some() {
+            // A signal was the end of it, and nothing may come after that by which to wake us.
+            return;
+        }
         let wanted = self.wanted();
         let polled: Vec<_> = wanted.iter().map(|(_, fd, ready)| (*fd, *ready)).collect();
         let ready = sys::poll(&polled, limit_ms).unwrap_or_default();
@@ -340,7 +349,10 @@ impl<'a> Session<'a> {
                 // Its clock began when the guest's rlab did, so the first event is the beginning.
                 let later = *self.later.get_or_insert_with(trace::elapsed);
                 trace::take_in(*event, later);
-                trace::pump();
+                // On a terminal that is the program's, the story's lines would run down like stairs. They come when it is ours.
+                if !self.input.is_raw() {
+                    trace::pump();
+                }
             }
             Piece::Failed(failure) => self.end(Outcome::Failed(failure)),
             Piece::Ended(ended) => {
