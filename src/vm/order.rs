@@ -160,29 +160,35 @@ fn json(value: &impl Serialize) -> Vec<u8> {
 #[derive(Default)]
 pub struct Decoder {
     bytes: Vec<u8>,
+    /// How much of them was taken.
+    at: usize,
 }
 
 impl Decoder {
     /// Takes what has come.
     pub fn push(&mut self, bytes: &[u8]) {
+        // Here and not with each piece: a stranger's pieces can be as small and as many as he likes.
+        self.bytes.drain(..std::mem::take(&mut self.at));
         self.bytes.extend_from_slice(bytes);
     }
 
     /// The next piece, if all of it is here.
     pub fn next(&mut self) -> Result<Option<Piece>, Garbled> {
-        let Some(&[letter, a, b, c, d]) = self.bytes.first_chunk::<HEAD_BYTES>() else { return Ok(None) };
+        let Some(&[letter, a, b, c, d]) = self.bytes[self.at..].first_chunk::<HEAD_BYTES>() else { return Ok(None) };
         let length = u32::from_le_bytes([a, b, c, d]) as usize;
         if length > MAX_PIECE_BYTES {
             return Err(self.garbled());
         }
-        let Some(body) = self.bytes.get(HEAD_BYTES..HEAD_BYTES + length) else { return Ok(None) };
+        let begin = self.at + HEAD_BYTES;
+        let Some(body) = self.bytes.get(begin..begin + length) else { return Ok(None) };
         let piece = Piece::decode(letter, body).ok_or_else(|| self.garbled())?;
-        self.bytes.drain(..HEAD_BYTES + length);
+        self.at = begin + length;
         Ok(Some(piece))
     }
 
     fn garbled(&self) -> Garbled {
-        Garbled(String::from_utf8_lossy(&self.bytes[..self.bytes.len().min(40)]).into_owned())
+        let rest = &self.bytes[self.at..];
+        Garbled(String::from_utf8_lossy(&rest[..rest.len().min(40)]).into_owned())
     }
 }
 

@@ -111,7 +111,8 @@ fn live(mut machine: On<'_>, options: &MachineOptions, container: &Container) ->
     trace::stage(Stage::PowerOff, || {
         let asked_itself = matches!(lived, Outcome::Ended(_) | Outcome::Failed(_));
         let off = session.switch_off(if asked_itself { POWER_OFF_MS } else { 0 }).map_err(refused("power_off"));
-        shared.drain(..).for_each(Serving::end);
+        // Before the undoing: as long as a directory is served, its mount is busy.
+        shared.clear();
         // A machine keeps nothing: what the guest wrote was in its memory.
         let (counts, error) = container.journal.undo();
         let (qemu_ended, said) = off?;

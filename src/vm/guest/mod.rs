@@ -59,7 +59,7 @@ fn live() -> Result<(), String> {
     let said = channel.as_mut().map(|channel| {
         channel.send_events();
         channel.send(&Piece::Failed(Box::new(failure.clone())))?;
-        channel.drain();
+        channel.finish();
         Ok::<_, Failure>(())
     });
     if matches!(said, Some(Ok(()))) { Ok(()) } else { Err(crate::shim::RuntimeError::from(failure).to_string()) }

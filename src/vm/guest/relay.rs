@@ -27,12 +27,34 @@ pub fn run(channel: &mut Channel, mut program: Program) -> Result<(), Failure> {
         turn(channel, &mut program, &mut typed, Some(children.as_fd()), None)?;
         while let Ok(Some(_child)) = children.read_signal() {}
     };
-    // What it wrote last is still in its pipes.
-    while turn(channel, &mut program, &mut typed, None, Some(DRAIN_MS))? {}
+    end_others();
+    // What it wrote last is still in its pipes. Their end comes with the last process that has them open; one that can't be
+    // killed is not waited for.
+    while program.output.is_some() || program.errors.is_some() {
+        let said = turn(channel, &mut program, &mut typed, None, Some(DRAIN_MS))?;
+        if !said && has_room(channel) {
+            break;
+        }
+    }
     channel.send_events();
     channel.send(&Piece::Ended(ended))?;
-    channel.drain();
+    channel.finish();
     Ok(())
+}
+
+/// A container's kernel kills all its processes with the first. This program is not the first here, and what it left
+/// running could go on for ever.
+fn end_others() {
+    while let Ok(child) = sys::wait(-1, false) {
+        if child.is_none() {
+            let _gone_just_now = sys::kill(-1, sys::SIGKILL);
+            return;
+        }
+    }
+}
+
+fn has_room(channel: &Channel) -> bool {
+    channel.waiting_bytes() < MOST_WAITING
 }
 
 /// Waits for whoever has ended, the program or an orphan.
@@ -60,7 +82,7 @@ fn turn(
     children: Option<BorrowedFd<'_>>,
     limit_ms: Option<u16>,
 ) -> Result<bool, Failure> {
-    let room = channel.waiting_bytes() < MOST_WAITING;
+    let room = has_room(channel);
     let mut wanted: Vec<(BorrowedFd<'_>, Ready)> = channel.wanted();
     let from_channel = wanted.len();
     let outputs = [&program.output, &program.errors];
