@@ -171,7 +171,7 @@ mod tests {
         let rows: Vec<&str> = text.lines().filter(|line| line.contains("  ")).map(str::trim).collect();
         let at = |begin: &str| rows.iter().position(|row| row.starts_with(begin)).unwrap();
         assert!(at("about") < at("other  ") && at("other  ") < at("CPU  "), "the longest first: {text}");
-        assert!(text.contains("CPU          340 ms  20 lines  virtio_blk"), "{text}");
+        assert!(text.contains("CPU          340 ms   20 lines  virtio_blk"), "{text}");
         assert_eq!(text.matches("virtio_blk").count(), text.matches("virtio1").count(), "a line each: {text}");
         let text = told("boot", &works, true);
         assert!(text.contains("CPU          (time)  (n) lines  virtio_blk"), "{text}");

@@ -21,8 +21,8 @@ const CHANGES: usize = 5;
 const EXITS: usize = 8;
 
 /// How many letters of one argument are shown.
-const LONGEST: usize = 80;
-/// And of one that is all that an ioctl is about.
+const LONGEST: usize = 72;
+/// And of one that is all that an ioctl or a netlink message is about.
 const LONGEST_STRUCTURE: usize = 120;
 /// How many names share a row of changes.
 const NAMES: usize = 3;
@@ -137,7 +137,7 @@ fn calls(events: &[Event], stage: &str, failed: bool, style: &Style) -> String {
     let mut out = String::new();
     for (what, ret, errno, injected) in shown.iter().map(|at| &all[*at]) {
         let name = format!("{:<width$}", what.name);
-        let longest = if what.name == "ioctl" { LONGEST_STRUCTURE } else { LONGEST };
+        let longest = if matches!(what.name.as_str(), "ioctl" | "sendto") { LONGEST_STRUCTURE } else { LONGEST };
         let arguments: Vec<String> = named_arguments(what).iter().map(|text| cut(&shortened(text), longest)).collect();
         out += &call(
             &name,
