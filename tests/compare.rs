@@ -178,11 +178,13 @@ fn what_a_container_frees_is_the_hosts_again_and_what_a_machine_frees_is_not() {
     let rlab = need_machine!();
     let before = Inventory::take(&[&rlab.root()]);
     let shown = json(&rlab.start(&["compare", "--show", "elastic", "--format", "json"]).wait(PATIENCE).succeeded());
-    let back = |place: &str| {
-        let told = text(&shown["rows"][3], &format!("/{place}"));
+    let back = |row: usize, place: &str| {
+        let told = text(&shown["rows"][row], &format!("/{place}"));
         told.rsplit_once('(').unwrap().1.split(' ').next().unwrap().parse::<u32>().unwrap()
     };
-    assert!(back("container") > 90 && back("machine") < 50, "{shown:#}");
+    assert!(back(3, "container") > 90 && back(3, "machine") < 50, "{shown:#}");
+    // What the guest's driver reports in large pieces, and after a while, is most of it.
+    assert!(back(4, "machine") > 60, "{shown:#}");
     before.assert_restored();
 }
 

@@ -23,7 +23,7 @@ cannot be measured stays empty, with its reason; 125 only where neither can. Nee
 
 JSON: an object with v (the version of its shape, 1), image, command, started, runs, order, memory,
   measured_at,
-  host       kernel, cpu, cpus, memory_bytes, is_virtual, rlab, debug_build
+  host       kernel, cpu, cpus, memory_bytes, load, is_virtual, rlab, debug_build
   container, machine   typed, failed, kernel, accelerator, qemu, processes, files
   measures   a list of {id, name, part, unit, how, container, machine}, the last two with all samples
   density    for each side its points and the lines through them

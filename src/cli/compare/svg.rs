@@ -86,7 +86,7 @@ fn circumstances(report: &Report) -> [String; 3] {
     let (runs, plural) = (report.runs, if report.runs == 1 { "" } else { "s" });
     [
         format!("virtual machine by {accelerator}"),
-        format!("{runs} run{plural} each, every run drawn, the median told"),
+        shortened(&format!("{runs} run{plural} each, all drawn; first byte: {}", report.started), 54),
         shortened(&format!("Linux {} on {}", report.host.kernel, report.host.cpu), 54),
     ]
 }

@@ -40,6 +40,7 @@ fn invented() -> Report {
             cpu: "A <fast> CPU".to_owned(),
             cpus: 2,
             memory_bytes: 16_000_000_000,
+            load: 0.1,
             is_virtual: false,
             rlab: "0.1.0".to_owned(),
             debug_build: false,

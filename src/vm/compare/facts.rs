@@ -2,7 +2,7 @@
 
 use super::disk;
 use super::processes::{Snapshot, kibibytes};
-use super::report::{Host, Report, SideFacts};
+use super::report::{Host, SideFacts};
 use std::process::{Command, Stdio};
 
 /// What this host is.
@@ -14,6 +14,7 @@ pub fn host() -> Host {
         cpu: cpu_field(&cpuinfo, "model name").unwrap_or("unknown").to_owned(),
         cpus: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
         memory_bytes: kibibytes(&read("/proc/meminfo"), "MemTotal").unwrap_or_default(),
+        load: read("/proc/loadavg").split(' ').next().and_then(|load| load.parse().ok()).unwrap_or_default(),
         is_virtual: cpu_field(&cpuinfo, "flags").is_some_and(|flags| flags.split(' ').any(|flag| flag == "hypervisor")),
         rlab: env!("CARGO_PKG_VERSION").to_owned(),
         debug_build: cfg!(debug_assertions),
@@ -30,7 +31,9 @@ pub fn look(facts: &mut SideFacts, snapshot: Snapshot) {
     if let Some(command_line) = snapshot.qemu_command_line() {
         facts.accelerator = accelerator(&command_line);
         facts.cpus = after(&command_line, "-smp").map(|given| given.split(',').next().unwrap_or(given).to_owned());
-        facts.files = disk::files_of(&command_line);
+        if facts.files.is_empty() {
+            facts.files = disk::files_of(&command_line);
+        }
         if facts.qemu.is_none() {
             facts.qemu = command_line.first().and_then(|program| version(program));
         }
@@ -59,68 +62,6 @@ fn version(program: &str) -> Option<String> {
     let text = String::from_utf8_lossy(&output.stdout);
     let line = text.lines().next()?.trim();
     Some(line.strip_prefix("QEMU emulator version ").unwrap_or(line).to_owned())
-}
-
-/// What must not be concluded from this comparison, here.
-pub fn cautions(report: &Report) -> Vec<String> {
-    let mut said = Vec::new();
-    let machine = &report.machine;
-    match machine.accelerator.as_deref() {
-        Some("kvm") | None => {}
-        Some(other) => said.push(format!(
-            "The machine's processor is imitated by software ({other}), instruction by instruction. Its times and rates say \
-             nothing about virtual machines under KVM, where the real processor runs the guest and only some instructions \
-             leave it. An emulator also keeps the code that it has translated, so QEMU's own memory is less under KVM. The \
-             guest's memory, the disk, what the host sees and which kernel answers do not depend on that."
-        )),
-    }
-    if report.host.is_virtual {
-        said.push("This host is a virtual machine itself: what it loses by that, both sides lose.".to_owned());
-    }
-    if let Some(inside) = &machine.kernel
-        && *inside != report.host.kernel
-    {
-        said.push(format!(
-            "Two kernels answer: {} outside and in the container, {inside} in the machine. A difference of a system call may \
-             be theirs.",
-            report.host.kernel
-        ));
-    }
-    if let Some(cpus) = machine.cpus.as_deref().filter(|cpus| *cpus != report.host.cpus.to_string()) {
-        said.push(format!(
-            "The machine has {cpus} virtual processor{}, the container may use all {} of the host: what has two threads, such \
-             as the TCP requests, is not on equal terms.",
-            if cpus == "1" { "" } else { "s" },
-            report.host.cpus
-        ));
-    }
-    said.push(
-        "The container's calls pass rlab's seccomp filter; in the machine there is none. So getppid(2) is not the price of \
-         namespaces, which it does not touch."
-            .to_owned(),
-    );
-    said.push(
-        "A file written inside goes to the host's disk in the container, and to the guest's memory in the machine, whose \
-         writable layer is a tmpfs: fsync(2) costs nothing there. The two rates of files are not of the same thing."
-            .to_owned(),
-    );
-    said.push(
-        "PSS leaves out the page cache. The guest's own page cache lies in QEMU's memory and is in it: the machine's figure \
-         holds what for the container the host keeps for all."
-            .to_owned(),
-    );
-    if report.host.debug_build {
-        said.push(
-            "This rlab was built without optimisation and with what a debugger wants: its own part of a start is longer than \
-             it need be, and its file, which the lab image and the machine's initramfs carry, is larger."
-                .to_owned(),
-        );
-    }
-    said.push(format!(
-        "{} of each, on one host, one after the other: a difference smaller than the spread is none.",
-        if report.runs == 1 { "One run".to_owned() } else { format!("{} runs", report.runs) }
-    ));
-    said
 }
 
 #[cfg(test)]

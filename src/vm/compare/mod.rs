@@ -4,6 +4,7 @@
 //! nothing of the engine is asked, so both sides are measured by one rule. Untraced, because telling costs time. Each
 //! measurement keeps every sample; what is printed is made of them later.
 
+mod cautions;
 mod child;
 mod density;
 mod disk;

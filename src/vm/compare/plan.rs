@@ -2,7 +2,7 @@
 
 use super::report::{Density, Report, SideFacts, VERSION};
 use super::side::{Launcher, SIDES};
-use super::{Error, Side, density, disk, facts, inside, order, published, serve, start};
+use super::{Error, Side, cautions, density, disk, facts, inside, order, published, serve, start};
 use crate::engine::Home;
 use crate::sys;
 use serde_json::Value;
@@ -86,7 +86,7 @@ pub fn measure(
     plan.alternate("work inside", inside::run)?;
     plan.once("idle instances", density::run)?;
     disk::measure(&mut plan);
-    plan.report.cautions = facts::cautions(&plan.report);
+    plan.report.cautions = cautions::cautions(&plan.report);
     Ok(plan.report)
 }
 

@@ -10,7 +10,7 @@ use serde::Serialize;
 pub const VERSION: u32 = 1;
 
 /// Everything that was found.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub struct Report {
     /// The version of this shape.
     pub v: u32,
@@ -77,6 +77,8 @@ pub struct Host {
     pub cpus: usize,
     /// Its memory.
     pub memory_bytes: u64,
+    /// How many tasks wanted a processor in the minute before, see /proc/loadavg in proc(5).
+    pub load: f64,
     /// Whether it is a virtual machine itself, as its processor says.
     pub is_virtual: bool,
     /// rlab's version.

@@ -2,12 +2,14 @@
 //!
 //! The clock is the host's CLOCK_MONOTONIC, read just before rlab is forked and again when the first byte can be read from
 //! its standard output. In between lies all of rlab, not the engine's part alone: what a user waits for. The program is the
-//! smallest there is, so that its own time is not what is measured. The end is measured by the same clock, when rlab has
+//! smallest there is, so that its own time is not what is measured; its image, `lab`, costs both sides the same extra step, a
+//! look whether it was packed from this very rlab. The end is measured by the same clock, when rlab has
 //! ended and both its pipes are closed.
 
 use super::plan::{LIMIT, Plan};
+use super::processes::Snapshot;
 use super::report::{Kind, Part, Unit};
-use super::{Error, Side};
+use super::{Error, Side, disk};
 use crate::sys;
 use std::path::Path;
 use std::time::Duration;
@@ -21,7 +23,8 @@ pub const WARM: Kind = Kind {
     name: "start: first byte said",
     part: Part::Time,
     unit: Unit::Seconds,
-    how: "host's monotonic clock, from the fork of rlab to the first byte on its standard output; page cache warm",
+    how: "host's monotonic clock, from the fork of rlab to the first byte on its standard output; page cache warm; \
+          of the image lab rlab first hashes its own file, to see that it was packed from it",
 };
 
 /// The same until rlab has ended.
@@ -49,6 +52,11 @@ pub fn run(plan: &mut Plan<'_>, side: Side) -> Result<(), Error> {
     let mut running = plan.launcher.start(side, &[], image, &command)?;
     let first = running.first_byte(LIMIT)?;
     plan.report.sample(&WARM, side, first.as_secs_f64());
+    // The machines below run the image lab: this is the only one that shows which files the user's image takes.
+    if plan.is_users_own() && plan.report.side(side).files.is_empty() {
+        let command_line = Snapshot::below(running.pid()).qemu_command_line().unwrap_or_default();
+        plan.report.side(side).files = disk::files_of(&command_line);
+    }
     // A program of the user's may be one that goes on.
     if plan.is_users_own() && !running.ends_within(PATIENCE)? {
         return running.stop().map(drop);
