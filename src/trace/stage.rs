@@ -213,7 +213,7 @@ impl Stage {
             Stage::Teardown => &["umount2", "rmdir", "sendto"],
             Stage::Disk => &["mount", "execve"],
             Stage::Machine => &["execve"],
-            Stage::GuestInit => &["finit_module", "mount"],
+            Stage::GuestInit => &["finit_module", "ext4", "overlay", "sethostname", "RTM_NEWADDR"],
             Stage::GuestExec => &["execve"],
             Stage::GuestWait => &["wait4"],
             Stage::PowerOff => &["reboot"],
@@ -223,7 +223,7 @@ impl Stage {
             Stage::CreateVcpu => &["KVM_CREATE_VCPU", "mmap"],
             Stage::Registers => &["KVM_SET_SREGS", "KVM_SET_REGS"],
             Stage::VcpuRun => &["KVM_RUN"],
-            Stage::Release => &["close"],
+            Stage::Release => &["close", "munmap"],
             _ => &[],
         }
     }

@@ -251,8 +251,7 @@ fn judge(
 
 fn how(ended: Ended) -> String {
     match ended {
-        Ended::Exited(0) => "It had nothing left to do.".to_owned(),
-        Ended::Exited(status) => format!("Its status was {status}."),
+        Ended::Exited(status) => format!("Its exit status was {status}."),
         Ended::Signalled(signal) => format!("{} ended it.", sys::signal_name(signal)),
     }
 }

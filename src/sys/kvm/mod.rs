@@ -1,4 +1,4 @@
-//! Virtual machines by kvm(4): /dev/kvm, a machine, its memory and its processor, an ioctl each.
+//! Virtual machines by KVM: /dev/kvm, a machine, its memory and its processor, an ioctl each.
 //!
 //! The calls are made by kvm-ioctls. It makes a few of its own beside those it is asked for (the size of the page that a
 //! processor shares with its process, the mapping of that page): they are told here as well, because they happen.

@@ -6,19 +6,21 @@ use crate::trace::texts::english;
 
 /// How wide QEMU's words for a part may be, so that the columns beside them fit.
 const WORDS: usize = 40;
-/// How much of a line of a kernel's log is shown: two lines of its column.
-const TOLD: usize = 74;
+/// How wide a path may be beside what is told of its file.
+const PATH: usize = 50;
+/// How much of a line of a kernel's log is shown: one line of its column.
+const TOLD: usize = 42;
 
 /// The row of a piece of work.
 pub fn row(work: &str, fields: &Fields<'_>) -> Vec<String> {
-    let path = || shortened(&fields.text("path"));
+    let path = || fill(&shortened(&fields.text("path")), PATH, "");
     match work {
         "guest_kernel" => {
             let path = format!("Linux {}\n{}", fields.text("release"), path());
             vec!["kernel".to_owned(), fields.bytes("size"), fields.text("came"), path]
         }
         "initramfs" => vec!["initramfs".to_owned(), fields.bytes("size"), fields.text("came"), path()],
-        "drivers" => vec![format!("drivers: {}", fields.text("names"))],
+        "drivers" => vec![format!("drivers (virtio: devices made for guests): {}", fields.text("names"))],
         "disk" => {
             let holds = [Some(fields.bytes("size")), fields.count("files", "files")];
             vec![holds.into_iter().flatten().collect::<Vec<_>>().join(", "), fields.text("came"), path()]
@@ -30,8 +32,8 @@ pub fn row(work: &str, fields: &Fields<'_>) -> Vec<String> {
         }
         "boot" => vec![
             fields.text("group"),
+            fields.millis("took_ms"),
             fields.count("lines", "lines").unwrap_or_default(),
-            fields.between("from_ms", "took_ms"),
             cut(&fields.text("told"), TOLD),
         ],
         "answer" => {
@@ -43,10 +45,30 @@ pub fn row(work: &str, fields: &Fields<'_>) -> Vec<String> {
     }
 }
 
-/// What stands above the rows of a kind of work, where they don't speak for themselves.
-pub fn heads(work: &str) -> Option<Vec<String>> {
-    let heads = ["part", "as QEMU is told", "in a container"];
-    (work == "part").then(|| heads.map(str::to_owned).to_vec())
+/// The rows of a table, with what stands above them where they don't speak for themselves.
+pub fn table(work: &str, mut rows: Vec<Vec<String>>, stable: bool) -> Vec<Vec<String>> {
+    let heads: &[&str] = match work {
+        "part" => {
+            // Of one part, what it is stands once.
+            for at in (1..rows.len()).rev() {
+                if rows[at][0] == rows[at - 1][0] {
+                    (rows[at][0], rows[at][2]) = (String::new(), String::new());
+                }
+            }
+            &["part", "as QEMU is told", "in a container"]
+        }
+        "boot" => {
+            // What took longest first: that is what one looks for. Where times are hidden, the kernel's own order.
+            let took = |row: &[String]| row[1].split(' ').next().and_then(|number| number.parse::<u64>().ok());
+            if !stable {
+                rows.sort_by_key(|row| std::cmp::Reverse(took(row)));
+            }
+            &["about", "took", "log", "of which one says"]
+        }
+        _ => return rows,
+    };
+    rows.insert(0, heads.iter().map(|head| (*head).to_owned()).collect());
+    rows
 }
 
 /// Rows of these belong into one table.
@@ -56,11 +78,6 @@ pub fn table_of(work: &str) -> &str {
 
 /// QEMU's words, an option a line, and a long one broken where it has a comma, before they push the other columns away.
 fn folded(args: &str) -> String {
-    let options = textwrap::Options::new(WORDS)
-        .break_words(true)
-        .subsequent_indent("  ")
-        .word_separator(textwrap::WordSeparator::Custom(pieces))
-        .word_splitter(textwrap::WordSplitter::NoHyphenation);
     // Each option with its value; `--` is a word of the kernel's command line.
     let mut words: Vec<String> = vec![];
     for word in args.split(' ') {
@@ -77,7 +94,17 @@ fn folded(args: &str) -> String {
         }
         fits
     });
-    words.iter().map(|option| textwrap::fill(option, &options)).collect::<Vec<_>>().join("\n")
+    words.iter().map(|option| fill(option, WORDS, "  ")).collect::<Vec<_>>().join("\n")
+}
+
+/// Lines of this width, broken where a path or an option has a joint.
+fn fill(text: &str, width: usize, indent: &str) -> String {
+    let options = textwrap::Options::new(width)
+        .break_words(true)
+        .subsequent_indent(indent)
+        .word_separator(textwrap::WordSeparator::Custom(pieces))
+        .word_splitter(textwrap::WordSplitter::NoHyphenation);
+    textwrap::fill(text, options)
 }
 
 #[cfg(test)]
@@ -110,7 +137,7 @@ mod tests {
         let drive = format!(
             "-drive if=none,id=disk,format=raw,readonly=on,file=/var/lib/rlab/vm/disks/{digest}.ext4 -device virtio-blk-pci,drive=disk"
         );
-        let parts = ["machine", "accelerator", "processor", "firmware", "channel", "console", "kernel", "share"];
+        let parts = ["machine", "accelerator", "processor", "channel", "console", "kernel", "share", "balloon"];
         let mut works: Vec<_> = parts.iter().map(|name| part(name, "-words")).collect();
         works.extend([
             part("memory", "-m 512M"),
@@ -138,12 +165,17 @@ mod tests {
         let mut works: Vec<_> = ["CPU", "memory", "devices", "filesystems", "init", "network", "clock", "console"]
             .map(|name| group(name, 20, "virtio_blk virtio1: [vda] 409600 512-byte logical blocks (210 MB/200 MiB)"))
             .into();
-        works.push(group("other", 1, "last"));
+        works.push(("boot", json!({"group": "other", "lines": 1, "from_ms": 9, "took_ms": 1341, "told": "last"})));
         let text = told("boot", &works, false);
         assert!(!text.contains("more (--explain"), "{text}");
-        assert!(text.contains("CPU          20 lines  12–352 ms  virtio_blk"), "{text}");
+        let rows: Vec<&str> = text.lines().filter(|line| line.contains("  ")).map(str::trim).collect();
+        let at = |begin: &str| rows.iter().position(|row| row.starts_with(begin)).unwrap();
+        assert!(at("about") < at("other  ") && at("other  ") < at("CPU  "), "the longest first: {text}");
+        assert!(text.contains("CPU          340 ms   20 lines  virtio_blk"), "{text}");
+        assert_eq!(text.matches("virtio_blk").count(), text.matches("virtio1").count(), "a line each: {text}");
         let text = told("boot", &works, true);
-        assert!(text.contains("CPU          (n) lines  (time)  virtio_blk"), "{text}");
+        assert!(text.contains("CPU          (time)  (n) lines  virtio_blk"), "{text}");
+        assert!(text.find("CPU  ") < text.find("other  "), "{text}");
     }
 
     #[test]
@@ -161,7 +193,7 @@ mod tests {
             "{text}"
         );
         assert!(text.contains("initramfs  900 kB  made  /i"), "{text}");
-        assert!(text.contains("drivers: virtio_pci virtio_blk"), "{text}");
+        assert!(text.contains("guests): virtio_pci virtio_blk"), "{text}");
         let disk = json!({"path": "/d.ext4", "size": 187_000_000, "files": 6112, "came": "made"});
         assert!(told("disk", &[("disk", disk)], false).contains("187 MB, 6112 files  made  /d.ext4"));
         let answer = json!({"url": "http://localhost:8080", "status": 200, "after_ms": 1234});

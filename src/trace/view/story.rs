@@ -12,6 +12,8 @@ use serde_json::Value;
 
 /// How many calls a block shows; `--explain=calls` has every one.
 const CALLS: usize = 3;
+/// How many where each is a step of its own: a system set up, a machine taken apart.
+const STEPS: usize = 5;
 /// How many changes a block shows; `--explain=json` has every one.
 const CHANGES: usize = 5;
 
@@ -20,7 +22,7 @@ const EXITS: usize = 8;
 
 /// How many letters of one argument are shown.
 const LONGEST: usize = 72;
-/// And of one that is all that an ioctl is about.
+/// And of one that is all that an ioctl or a netlink message is about.
 const LONGEST_STRUCTURE: usize = 120;
 /// How many names share a row of changes.
 const NAMES: usize = 3;
@@ -135,7 +137,7 @@ fn calls(events: &[Event], stage: &str, failed: bool, style: &Style) -> String {
     let mut out = String::new();
     for (what, ret, errno, injected) in shown.iter().map(|at| &all[*at]) {
         let name = format!("{:<width$}", what.name);
-        let longest = if what.name == "ioctl" { LONGEST_STRUCTURE } else { LONGEST };
+        let longest = if matches!(what.name.as_str(), "ioctl" | "sendto") { LONGEST_STRUCTURE } else { LONGEST };
         let arguments: Vec<String> = named_arguments(what).iter().map(|text| cut(&shortened(text), longest)).collect();
         out += &call(
             &name,
@@ -152,12 +154,18 @@ fn calls(events: &[Event], stage: &str, failed: bool, style: &Style) -> String {
 /// was called again in the same words says nothing new.
 fn chosen(all: &[Told<'_>], stage: &str, failed: bool) -> Vec<usize> {
     let own = Stage::of(stage).map_or::<&[&str], _>(&[], Stage::own_calls);
-    let first = |at: &usize| !all[..*at].iter().any(|(other, ..)| other.name == all[*at].0.name);
+    let most = if own.len() > CALLS || stage == Stage::Release.id() { STEPS } else { CALLS };
+    let sort = |call: &Call| own.iter().position(|own| is_called(call, own));
+    let first = |at: &usize| !all[..*at].iter().any(|(other, ..)| sort(other) == sort(all[*at].0));
     let refused = |at: &usize| all[*at].2.is_some();
     let again = |at: &usize| all[..*at].iter().any(|(other, ..)| *other == all[*at].0);
-    let own_call =
-        |call: &Call| own.iter().any(|own| *own == call.name || call.args.get("op").is_some_and(|op| op == own));
-    let ours = |at: &usize| own_call(all[*at].0) && !refused(at) && !again(at);
+    // A program that was tried before it was wanted is told once, as it was wanted.
+    let tried = |at: &usize| {
+        let program = |call: &Call| (call.name == "execve").then(|| call.args.get("pathname").cloned());
+        let own = program(all[*at].0);
+        own.is_some() && all[at + 1..].iter().any(|(later, ..)| program(later) == own)
+    };
+    let ours = |at: &usize| sort(all[*at].0).is_some() && !refused(at) && !again(at) && !tried(at);
     let mut chosen: Vec<usize> = Vec::new();
     if failed && let Some(last) = (0..all.len()).rev().find(refused) {
         chosen.push(last);
@@ -167,13 +175,21 @@ fn chosen(all: &[Told<'_>], stage: &str, failed: bool) -> Vec<usize> {
         [&|at| ours(at) && first(at), &|at| ours(at), &|at| own.is_empty() && !refused(at)];
     for wanted in by_weight {
         for at in (0..all.len()).filter(wanted) {
-            if chosen.len() < CALLS && !chosen.contains(&at) {
+            if chosen.len() < most && !chosen.contains(&at) {
                 chosen.push(at);
             }
         }
     }
     chosen.sort_unstable();
     chosen
+}
+
+/// Whether a stage means this call by `own`: its name, or what makes one of many of a name its own: an ioctl's request, a
+/// mount's filesystem, a message's type.
+fn is_called(call: &Call, own: &str) -> bool {
+    let argument = |name| call.args.get(name).is_some_and(|value| value == own);
+    let message = || call.args.get("message").and_then(|message| message.get("type")).is_some_and(|sort| sort == own);
+    call.name == own || argument("op") || argument("filesystemtype") || message()
 }
 
 fn plural(count: usize, word: &str) -> String {

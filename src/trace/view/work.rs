@@ -24,11 +24,12 @@ pub fn rows(events: &[Event], style: &Style) -> String {
             let table = machine::table_of(work);
             match tables.last_mut() {
                 Some((name, rows)) if *name == table => rows.push(row),
-                _ => tables.push((table, machine::heads(work).into_iter().chain([row]).collect())),
+                _ => tables.push((table, vec![row])),
             }
         }
     }
     let render = |(name, rows): (&str, Vec<Vec<String>>)| {
+        let rows = machine::table(name, rows, style.stable);
         let most = match name {
             "part" | "boot" | "code" => PARTS,
             _ if rows[0].len() == 1 => RULES,
@@ -92,12 +93,6 @@ impl Fields<'_> {
         }
         let word = if number == 1 { word.trim_end_matches('s') } else { word };
         (number > 0).then(|| format!("{number} {word}"))
-    }
-
-    /// From when to when something was, where milliseconds were counted.
-    pub(super) fn between(&self, from: &str, took: &str) -> String {
-        let (from, took) = (self.number(from), self.number(took));
-        if self.stable { "(time)".to_owned() } else { format!("{from}–{} ms", from + took) }
     }
 
     /// A time that was counted in milliseconds.

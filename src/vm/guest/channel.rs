@@ -1,6 +1,6 @@
 //! The guest's end of the channel: a port of a virtio console, which is a queue in memory that QEMU reads and fills.
 //!
-//! Kernel documentation: ABI/testing/sysfs-driver-… has no entry for it; virtio specification, "Console Device".
+//! virtio specification, "Console Device".
 
 use crate::shim::Failure;
 use crate::sys::{self, Errno, Ready};

@@ -149,7 +149,7 @@ fn append(machine: &Machine) -> String {
     format!("console=ttyS0 earlyprintk=ttyS0 panic=-1 rdinit=/rlab -- {}{told}", guest::COMMAND)
 }
 
-/// The file is opened read-only and not locked, so any number of machines stand on one disk.
+/// Opened read-only. QEMU locks images, but a reader keeps only writers out: any number of machines stand on one disk.
 fn drive(disk: &Path) -> String {
     format!("if=none,id=disk,format=raw,readonly=on,file={}", words(disk))
 }

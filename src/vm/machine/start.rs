@@ -43,7 +43,7 @@ pub fn start<'a>(
     let Wanted { cache, qemu, options, boot, disk, shared, forwards } = wanted;
     let choice = accel::choose(cache, options.accel, qemu, &boot.kernel.image, announce)?;
     match choice.accel {
-        Accel::Kvm => trace::note("accelerator_kvm", || json!({})),
+        Accel::Kvm => trace::note("accelerator_kvm", || json!({"why": choice.why})),
         Accel::Tcg => trace::note("accelerator_tcg", || json!({"why": choice.why})),
     }
     let pair = || sys::stream_pair().map_err(socketpair);
