@@ -379,7 +379,7 @@ impl<'a> Session<'a> {
             Err(_) => {
                 self.to_user[which].clear();
                 if self.reached == Reached::Program {
-                    self.tell(&Piece::Signal(sys::SIGPIPE));
+                    self.tell(&Piece::Unread(u8::from(which == 1)));
                 }
             }
         }
