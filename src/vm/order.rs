@@ -80,6 +80,8 @@ pub enum Piece {
     EndOfInput,
     /// Host to guest: a signal for the program.
     Signal(i32),
+    /// Host to guest: nobody reads its output any more (0), or its errors (1).
+    Unread(u8),
     /// Host to guest: the user's window has another size.
     Resize(u16, u16),
     /// Guest to host: rlab runs there, and has found the channel.
@@ -114,6 +116,7 @@ impl Piece {
             Piece::Input(bytes) => (b'i', bytes.clone()),
             Piece::EndOfInput => (b'.', Vec::new()),
             Piece::Signal(number) => (b's', number.to_le_bytes().to_vec()),
+            Piece::Unread(which) => (b'u', vec![*which]),
             Piece::Resize(rows, columns) => (b'w', [rows.to_le_bytes(), columns.to_le_bytes()].concat()),
             Piece::Here => (b'h', Vec::new()),
             Piece::Started(pid) => (b'p', pid.to_le_bytes().to_vec()),
@@ -135,6 +138,7 @@ impl Piece {
             b'i' => Piece::Input(body.to_vec()),
             b'.' => Piece::EndOfInput,
             b's' => Piece::Signal(number()?),
+            b'u' => Piece::Unread(*body.first()?),
             b'w' => {
                 let [a, b, c, d] = *body else { return None };
                 Piece::Resize(u16::from_le_bytes([a, b]), u16::from_le_bytes([c, d]))
@@ -214,6 +218,7 @@ mod tests {
             Piece::Input(b"abc\0\xff".to_vec()),
             Piece::EndOfInput,
             Piece::Signal(15),
+            Piece::Unread(1),
             Piece::Resize(24, 80),
             Piece::Here,
             Piece::Started(7),

@@ -124,7 +124,7 @@ fn take(channel: &mut Channel, end: &mut Option<OwnedFd>, piece: fn(Vec<u8>) -> 
 }
 
 /// What the host wants.
-fn hear(channel: &mut Channel, program: &Program, typed: &mut Typed) -> Result<(), Failure> {
+fn hear(channel: &mut Channel, program: &mut Program, typed: &mut Typed) -> Result<(), Failure> {
     if !channel.receive()? {
         return Err(super::channel::lost("the host has hung up"));
     }
@@ -134,6 +134,11 @@ fn hear(channel: &mut Channel, program: &Program, typed: &mut Typed) -> Result<(
             Piece::EndOfInput => typed.ended = true,
             // Gone already: its end is about to be told.
             Piece::Signal(number) => drop(sys::kill(program.pid, number)),
+            // No signal of ours: a closed pipe gives one to who wants it, and an error to who does not. A terminal that nobody
+            // reads has been hung up.
+            Piece::Unread(_) if program.terminal.is_some() => drop(sys::kill(program.pid, sys::SIGHUP)),
+            Piece::Unread(0) => program.output = None,
+            Piece::Unread(_) => program.errors = None,
             Piece::Resize(rows, columns) => {
                 if let Some(terminal) = &program.terminal {
                     let _gone = sys::set_window_size(terminal, WindowSize { rows, columns });

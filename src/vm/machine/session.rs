@@ -224,10 +224,10 @@ impl<'a> Session<'a> {
                         self.tell(&piece);
                     }
                 }
-                // Nobody reads it any more: the program gets what it would get from a pipe.
+                // Nobody reads it any more, and the guest closes its own end, too.
                 Source::ToUser(which) => {
                     if !self.to_user[*which].hand_on() {
-                        self.tell(&Piece::Signal(sys::SIGPIPE));
+                        self.tell(&Piece::Unread(u8::from(*which == 1)));
                     }
                 }
                 Source::Qemu | Source::Signal => {}
