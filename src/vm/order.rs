@@ -6,8 +6,9 @@
 
 use crate::shim::Failure;
 use crate::sys::{self, Ended, WindowSize};
-use crate::trace::Event;
+use crate::trace::{Actor, Event, Stage};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use std::path::PathBuf;
 
 /// The name of the channel's port, by which the guest finds it.
@@ -148,12 +149,41 @@ impl Piece {
             b't' => Piece::Taken(u32::from_le_bytes(body.try_into().ok()?)),
             b'o' => Piece::Output(body.to_vec()),
             b'e' => Piece::Errors(body.to_vec()),
-            b'v' => Piece::Event(serde_json::from_slice(body).ok()?),
+            b'v' => Piece::Event(event(body)?),
             b'f' => Piece::Failed(serde_json::from_slice(body).ok()?),
             b'x' => Piece::Ended(serde_json::from_slice(body).ok()?),
             _ => return None,
         })
     }
+}
+
+/// An event that a guest can know of. A program that is root in there can take the channel from its process 1: it must not
+/// tell the host's part of the story, nor have a say in what the user's terminal does.
+fn event(body: &[u8]) -> Option<Box<Event>> {
+    let mut value = serde_json::from_slice(body).ok()?;
+    disarm(&mut value);
+    let event: Event = serde_json::from_value(value).ok()?;
+    let stages = [Stage::GuestInit, Stage::GuestExec, Stage::GuestWait].map(Stage::id);
+    (event.actor == Actor::Guest && stages.contains(&event.stage.as_ref())).then(|| Box::new(event))
+}
+
+fn disarm(value: &mut Value) {
+    match value {
+        Value::String(text) => *text = harmless(text),
+        Value::Array(values) => values.iter_mut().for_each(disarm),
+        Value::Object(map) => {
+            for (key, mut value) in std::mem::take(map) {
+                disarm(&mut value);
+                map.insert(harmless(&key), value);
+            }
+        }
+        _ => {}
+    }
+}
+
+fn harmless(text: &str) -> String {
+    let is_harmful = |letter: char| letter.is_control() && letter != '\n';
+    text.chars().map(|letter| if is_harmful(letter) { char::REPLACEMENT_CHARACTER } else { letter }).collect()
 }
 
 fn json(value: &impl Serialize) -> Vec<u8> {
@@ -251,6 +281,28 @@ mod tests {
             let mut decoder = Decoder::default();
             decoder.push(&bytes);
             while let Ok(Some(_)) = decoder.next() {}
+        }
+    }
+
+    #[test]
+    fn a_guest_tells_of_itself_alone() {
+        let told = |actor: &str, stage: &str| {
+            let body =
+                format!(r#"{{"v":1,"seq":1,"t_ns":5,"actor":"{actor}","pid":1,"stage":"{stage}","kind":"enter"}}"#);
+            Piece::decode(b'v', body.as_bytes()).is_some()
+        };
+        assert!(told("guest", "guest_init") && told("guest", "guest_exec"));
+        let body = r#"{"v":1,"seq":1,"t_ns":5,"actor":"guest","pid":1,"stage":"guest_wait",
+            "kind":"note","note":"a\u001b[2J","with":{"b\u0007":["c\nd\u009b"]}}"#;
+        let heard = format!("{:?}", Piece::decode(b'v', body.as_bytes()).unwrap());
+        assert!(
+            heard.contains("a\u{fffd}[2J") && heard.contains("b\u{fffd}") && heard.contains("c\\nd\u{fffd}"),
+            "{heard}"
+        );
+        for (actor, stage) in
+            [("vm", "guest_init"), ("engine", "resolve"), ("guest", "power_off"), ("guest", "anything")]
+        {
+            assert!(!told(actor, stage), "{actor} {stage}");
         }
     }
 

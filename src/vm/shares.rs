@@ -73,7 +73,6 @@ impl Serving {
     pub fn connection(&self) -> Option<BorrowedFd<'_>> {
         self.virtiofsd.as_ref().map(|(_, connection)| connection.as_fd())
     }
-
 }
 
 impl Drop for Serving {
