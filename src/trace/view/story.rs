@@ -137,7 +137,7 @@ fn calls(events: &[Event], stage: &str, failed: bool, style: &Style) -> String {
     let mut out = String::new();
     for (what, ret, errno, injected) in shown.iter().map(|at| &all[*at]) {
         let name = format!("{:<width$}", what.name);
-        let longest = if matches!(what.name.as_str(), "ioctl" | "sendto") { LONGEST_STRUCTURE } else { LONGEST };
+        let longest = if matches!(what.name.as_ref(), "ioctl" | "sendto") { LONGEST_STRUCTURE } else { LONGEST };
         let arguments: Vec<String> = named_arguments(what).iter().map(|text| cut(&shortened(text), longest)).collect();
         out += &call(
             &name,
