@@ -110,18 +110,27 @@ fn fill(text: &str, width: usize, indent: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::super::{Block, Style, story};
-    use crate::trace::event::{Actor, Event, Kind, SCHEMA_VERSION};
+    use crate::trace::event::{Actor, Call, Event, Kind, SCHEMA_VERSION};
     use serde_json::{Value, json};
 
     fn told(stage: &'static str, works: &[(&'static str, Value)], stable: bool) -> String {
+        let worked = |(work, with): &(&'static str, Value)| {
+            let Value::Object(with) = with.clone() else { unreachable!() };
+            Kind::Work { work: (*work).into(), with }
+        };
+        block(stage, works.iter().map(worked).collect(), stable)
+    }
+
+    fn called(stage: &'static str, calls: Vec<Call>) -> String {
+        let made = |call| Kind::Call { call, ret: Some(0), errno: None, dur_ns: 1, injected: false };
+        block(stage, calls.into_iter().map(made).collect(), false)
+    }
+
+    fn block(stage: &'static str, mut kinds: Vec<Kind>, stable: bool) -> String {
+        kinds.push(Kind::Leave { dur_ns: 2_000_000, failed: false });
         let event =
             |kind| Event { v: SCHEMA_VERSION, seq: 1, t_ns: 0, actor: Actor::Vm, pid: 1, stage: stage.into(), kind };
-        let mut events: Vec<Event> = vec![];
-        for (work, with) in works {
-            let Value::Object(with) = with.clone() else { unreachable!() };
-            events.push(event(Kind::Work { work: (*work).into(), with }));
-        }
-        events.push(event(Kind::Leave { dur_ns: 2_000_000, failed: false }));
+        let events = kinds.into_iter().map(event).collect();
         let block = Block { number: 1, stage: stage.into(), events, complete: true, of_machine: true };
         let text = story::block(&block, &Style { width: 80, colour: false, stable });
         for line in text.lines() {
@@ -179,6 +188,27 @@ mod tests {
     }
 
     #[test]
+    fn of_many_calls_those_are_told_that_make_the_system() {
+        let mount = |sort: &str| Call::new("mount").arg("source", sort).arg("target", "/x").arg("filesystemtype", sort);
+        let message = |sort: &str| Call::new("sendto").arg("message", json!({"type": sort, "link": "eth0"}));
+        let modules = ["a", "b"].map(|name| Call::new("finit_module").arg("fd", name));
+        let mut calls = vec![mount("proc"), mount("sysfs")];
+        calls.extend(modules);
+        calls.extend([mount("ext4"), mount("overlay"), Call::new("sethostname").arg("name", "web")]);
+        calls.extend([message("RTM_NEWLINK"), message("RTM_NEWADDR")]);
+        let text = called("guest_init", calls);
+        for wanted in ["fd=\"a\"", "=\"ext4\"", "=\"overlay\"", "name=\"web\"", "RTM_NEWADDR"] {
+            assert!(text.contains(wanted), "{wanted}: {text}");
+        }
+        for unwanted in ["proc\"", "sysfs", "fd=\"b\"", "RTM_NEWLINK"] {
+            assert!(!text.contains(unwanted), "{unwanted}: {text}");
+        }
+        let started = |accel: &str| Call::new("execve").path("pathname", "/bin/qemu").arg("argv", json!([accel]));
+        let text = called("machine", vec![started("kvm"), started("tcg")]);
+        assert!(text.contains("tcg") && !text.contains("kvm"), "one that was only tried: {text}");
+    }
+
+    #[test]
     fn kernel_disk_and_answer_are_a_line_each() {
         let kernel =
             json!({"release": "6.1.0-40-cloud-amd64", "path": "/boot/vmlinuz", "size": 8_200_000, "came": "kept"});
@@ -194,6 +224,9 @@ mod tests {
         );
         assert!(text.contains("initramfs  900 kB  made  /i"), "{text}");
         assert!(text.contains("guests): virtio_pci virtio_blk"), "{text}");
+        let long = json!({"release": "6.1", "path": "/var/lib/rlab/vm/kernels/6.1.0-40-cloud-amd64/vmlinuz", "size": 1, "came": "kept"});
+        let text = told("kernel", &[("guest_kernel", long)], false);
+        assert!(text.lines().any(|line| line.trim() == "vmlinuz"), "broken between names: {text}");
         let disk = json!({"path": "/d.ext4", "size": 187_000_000, "files": 6112, "came": "made"});
         assert!(told("disk", &[("disk", disk)], false).contains("187 MB, 6112 files  made  /d.ext4"));
         let answer = json!({"url": "http://localhost:8080", "status": 200, "after_ms": 1234});
