@@ -33,3 +33,4 @@ mod truth;
 mod vm;
 mod vm_disk;
 mod vm_hello;
+mod vm_review;

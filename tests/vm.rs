@@ -3,7 +3,7 @@
 
 mod broken;
 mod ended;
-mod machines;
+pub mod machines;
 mod network;
 mod program;
 mod served;

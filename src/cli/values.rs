@@ -1,7 +1,7 @@
 //! Values as Docker's flags spell them: `64m`, `0.5`, `nofile=1024:2048`, `/src:/dst:ro`. Pure.
 
 use crate::engine::options::{Bind, Seccomp, Tmpfs, Ulimit};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 /// A size in bytes: a number with b, k, m, g or t, in powers of 1024. `-1` is unlimited.
 pub fn bytes(text: &str) -> Result<i64, String> {
@@ -47,9 +47,7 @@ pub fn bind(text: &str) -> Result<Bind, String> {
     if destination.is_empty() {
         return Err(format!("{text:?} reads /host/path:/container/path[:ro]; anonymous volumes are not there yet"));
     }
-    if !Path::new(destination).is_absolute() {
-        return Err(format!("{destination:?} in {text:?} is not an absolute path"));
-    }
+    inside(destination).map_err(|reason| format!("{text:?}: {reason}"))?;
     let source = match source {
         relative if relative.starts_with("./") || relative.starts_with("../") || relative == "." => {
             std::path::absolute(relative).map_err(|error| format!("{relative}: {error}"))?
@@ -71,12 +69,22 @@ pub fn bind(text: &str) -> Result<Bind, String> {
     Ok(Bind { source, destination: PathBuf::from(destination), options })
 }
 
+/// Where something may be mounted. Over `/` it would hide the image, and with it the program.
+fn inside(destination: &str) -> Result<(), String> {
+    let path = Path::new(destination);
+    if !path.is_absolute() {
+        return Err(format!("{destination:?} is not an absolute path"));
+    }
+    match path.components().any(|part| matches!(part, Component::Normal(_))) {
+        true => Ok(()),
+        false => Err(format!("{destination:?} is the image's own place")),
+    }
+}
+
 /// `/path[:size=64m,…]`.
 pub fn tmpfs(text: &str) -> Result<Tmpfs, String> {
     let (path, options) = text.split_once(':').unwrap_or((text, ""));
-    if !Path::new(path).is_absolute() {
-        return Err(format!("{path:?} is not an absolute path"));
-    }
+    inside(path)?;
     let options = options.split(',').filter(|word| !word.is_empty()).map(str::to_owned).collect();
     Ok(Tmpfs { destination: PathBuf::from(path), options })
 }
@@ -158,6 +166,10 @@ mod tests {
         assert!(bind("/a").unwrap_err().contains("anonymous"));
         assert!(bind("data:/b").unwrap_err().contains("named volumes"));
         assert!(bind("/a:b").unwrap_err().contains("absolute"));
+        for root in ["/", "//", "/."] {
+            assert!(bind(&format!("/a:{root}")).unwrap_err().contains("own place"));
+            assert!(tmpfs(root).unwrap_err().contains("own place"));
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@ use super::{accel, diagnose, disk, initramfs, kernel, modules, order};
 use crate::shim::RuntimeError;
 use crate::sys::cause::{self, Cause};
 use crate::{engine, network, sys};
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 /// A failure of `rlab vm run`.
@@ -30,6 +31,9 @@ pub enum Error {
     /// A published port.
     #[error("machine: {0}")]
     Port(#[from] network::Error),
+    /// A port is to be published where QEMU can't.
+    #[error("machine: --publish {0}: QEMU's user network listens on IPv4 addresses alone")]
+    PublishedV6(IpAddr),
     /// QEMU is not here.
     #[error("machine: there is no qemu-system-x86_64 on this host")]
     NoQemu,
@@ -98,6 +102,7 @@ impl Error {
             Error::Disk(error) => error.hint(),
             Error::Accel(error) => error.hint(),
             Error::Port(error) => error.hint(),
+            Error::PublishedV6(_) => Some("-p 127.0.0.1:8080:80, or leave the address out".to_owned()),
             Error::NoQemu => Some("apt install qemu-system-x86; rlab doctor shows what else is missing".to_owned()),
             Error::Machine { diagnosis, .. } => diagnosis.hint(),
             Error::Guest(error) => error.hint(),

@@ -6,8 +6,9 @@
 
 use crate::shim::Failure;
 use crate::sys::{self, Ended, WindowSize};
-use crate::trace::Event;
+use crate::trace::{Actor, Event, Stage};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use std::path::PathBuf;
 
 /// The name of the channel's port, by which the guest finds it.
@@ -80,6 +81,8 @@ pub enum Piece {
     EndOfInput,
     /// Host to guest: a signal for the program.
     Signal(i32),
+    /// Host to guest: nobody reads its output any more (0), or its errors (1).
+    Unread(u8),
     /// Host to guest: the user's window has another size.
     Resize(u16, u16),
     /// Guest to host: rlab runs there, and has found the channel.
@@ -114,6 +117,7 @@ impl Piece {
             Piece::Input(bytes) => (b'i', bytes.clone()),
             Piece::EndOfInput => (b'.', Vec::new()),
             Piece::Signal(number) => (b's', number.to_le_bytes().to_vec()),
+            Piece::Unread(which) => (b'u', vec![*which]),
             Piece::Resize(rows, columns) => (b'w', [rows.to_le_bytes(), columns.to_le_bytes()].concat()),
             Piece::Here => (b'h', Vec::new()),
             Piece::Started(pid) => (b'p', pid.to_le_bytes().to_vec()),
@@ -135,6 +139,7 @@ impl Piece {
             b'i' => Piece::Input(body.to_vec()),
             b'.' => Piece::EndOfInput,
             b's' => Piece::Signal(number()?),
+            b'u' => Piece::Unread(*body.first()?),
             b'w' => {
                 let [a, b, c, d] = *body else { return None };
                 Piece::Resize(u16::from_le_bytes([a, b]), u16::from_le_bytes([c, d]))
@@ -144,12 +149,41 @@ impl Piece {
             b't' => Piece::Taken(u32::from_le_bytes(body.try_into().ok()?)),
             b'o' => Piece::Output(body.to_vec()),
             b'e' => Piece::Errors(body.to_vec()),
-            b'v' => Piece::Event(serde_json::from_slice(body).ok()?),
+            b'v' => Piece::Event(event(body)?),
             b'f' => Piece::Failed(serde_json::from_slice(body).ok()?),
             b'x' => Piece::Ended(serde_json::from_slice(body).ok()?),
             _ => return None,
         })
     }
+}
+
+/// An event that a guest can know of. A program that is root in there can take the channel from its process 1: it must not
+/// tell the host's part of the story, nor have a say in what the user's terminal does.
+fn event(body: &[u8]) -> Option<Box<Event>> {
+    let mut value = serde_json::from_slice(body).ok()?;
+    disarm(&mut value);
+    let event: Event = serde_json::from_value(value).ok()?;
+    let stages = [Stage::GuestInit, Stage::GuestExec, Stage::GuestWait].map(Stage::id);
+    (event.actor == Actor::Guest && stages.contains(&event.stage.as_ref())).then(|| Box::new(event))
+}
+
+fn disarm(value: &mut Value) {
+    match value {
+        Value::String(text) => *text = harmless(text),
+        Value::Array(values) => values.iter_mut().for_each(disarm),
+        Value::Object(map) => {
+            for (key, mut value) in std::mem::take(map) {
+                disarm(&mut value);
+                map.insert(harmless(&key), value);
+            }
+        }
+        _ => {}
+    }
+}
+
+fn harmless(text: &str) -> String {
+    let is_harmful = |letter: char| letter.is_control() && letter != '\n';
+    text.chars().map(|letter| if is_harmful(letter) { char::REPLACEMENT_CHARACTER } else { letter }).collect()
 }
 
 fn json(value: &impl Serialize) -> Vec<u8> {
@@ -160,29 +194,35 @@ fn json(value: &impl Serialize) -> Vec<u8> {
 #[derive(Default)]
 pub struct Decoder {
     bytes: Vec<u8>,
+    /// How much of them was taken.
+    at: usize,
 }
 
 impl Decoder {
     /// Takes what has come.
     pub fn push(&mut self, bytes: &[u8]) {
+        // Here and not with each piece: a stranger's pieces can be as small and as many as he likes.
+        self.bytes.drain(..std::mem::take(&mut self.at));
         self.bytes.extend_from_slice(bytes);
     }
 
     /// The next piece, if all of it is here.
     pub fn next(&mut self) -> Result<Option<Piece>, Garbled> {
-        let Some(&[letter, a, b, c, d]) = self.bytes.first_chunk::<HEAD_BYTES>() else { return Ok(None) };
+        let Some(&[letter, a, b, c, d]) = self.bytes[self.at..].first_chunk::<HEAD_BYTES>() else { return Ok(None) };
         let length = u32::from_le_bytes([a, b, c, d]) as usize;
         if length > MAX_PIECE_BYTES {
             return Err(self.garbled());
         }
-        let Some(body) = self.bytes.get(HEAD_BYTES..HEAD_BYTES + length) else { return Ok(None) };
+        let begin = self.at + HEAD_BYTES;
+        let Some(body) = self.bytes.get(begin..begin + length) else { return Ok(None) };
         let piece = Piece::decode(letter, body).ok_or_else(|| self.garbled())?;
-        self.bytes.drain(..HEAD_BYTES + length);
+        self.at = begin + length;
         Ok(Some(piece))
     }
 
     fn garbled(&self) -> Garbled {
-        Garbled(String::from_utf8_lossy(&self.bytes[..self.bytes.len().min(40)]).into_owned())
+        let rest = &self.bytes[self.at..];
+        Garbled(String::from_utf8_lossy(&rest[..rest.len().min(40)]).into_owned())
     }
 }
 
@@ -208,6 +248,7 @@ mod tests {
             Piece::Input(b"abc\0\xff".to_vec()),
             Piece::EndOfInput,
             Piece::Signal(15),
+            Piece::Unread(1),
             Piece::Resize(24, 80),
             Piece::Here,
             Piece::Started(7),
@@ -240,6 +281,28 @@ mod tests {
             let mut decoder = Decoder::default();
             decoder.push(&bytes);
             while let Ok(Some(_)) = decoder.next() {}
+        }
+    }
+
+    #[test]
+    fn a_guest_tells_of_itself_alone() {
+        let told = |actor: &str, stage: &str| {
+            let body =
+                format!(r#"{{"v":1,"seq":1,"t_ns":5,"actor":"{actor}","pid":1,"stage":"{stage}","kind":"enter"}}"#);
+            Piece::decode(b'v', body.as_bytes()).is_some()
+        };
+        assert!(told("guest", "guest_init") && told("guest", "guest_exec"));
+        let body = r#"{"v":1,"seq":1,"t_ns":5,"actor":"guest","pid":1,"stage":"guest_wait",
+            "kind":"note","note":"a\u001b[2J","with":{"b\u0007":["c\nd\u009b"]}}"#;
+        let heard = format!("{:?}", Piece::decode(b'v', body.as_bytes()).unwrap());
+        assert!(
+            heard.contains("a\u{fffd}[2J") && heard.contains("b\u{fffd}") && heard.contains("c\\nd\u{fffd}"),
+            "{heard}"
+        );
+        for (actor, stage) in
+            [("vm", "guest_init"), ("engine", "resolve"), ("guest", "power_off"), ("guest", "anything")]
+        {
+            assert!(!told(actor, stage), "{actor} {stage}");
         }
     }
 

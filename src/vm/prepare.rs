@@ -11,10 +11,11 @@ use crate::engine::container::Container;
 use crate::engine::{self, Made, Sources, workdir};
 use crate::image::config::ExecConfig;
 use crate::image::store::{ImageRecord, Store};
-use crate::network;
+use crate::network::{self, PublishedPort};
 use crate::sys;
 use crate::trace;
 use serde_json::json;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 /// Drivers that are of use where the kernel has them.
@@ -109,5 +110,9 @@ fn mount_data(options: &[String]) -> String {
 
 /// Chooses the host's ports.
 pub fn forwards(options: &MachineOptions) -> Result<Vec<Forward>, Error> {
-    options.ports.iter().map(|port| Ok(Forward::new(port, network::free_port(port)?))).collect()
+    let forward = |port: &PublishedPort| match port.host_ip {
+        Some(ip @ IpAddr::V6(_)) => Err(Error::PublishedV6(ip)),
+        _ => Ok(Forward::new(port, network::free_port(port)?)),
+    };
+    options.ports.iter().map(forward).collect()
 }

@@ -111,7 +111,8 @@ fn live(mut machine: On<'_>, options: &MachineOptions, container: &Container) ->
     let (qemu_ended, said, error) = trace::stage(Stage::PowerOff, || {
         let asked_itself = matches!(lived, Outcome::Ended(_) | Outcome::Failed(_));
         let off = session.switch_off(if asked_itself { POWER_OFF_MS } else { 0 }).map_err(refused("power_off"));
-        shared.drain(..).for_each(Serving::end);
+        // Before the undoing: as long as a directory is served, its mount is busy.
+        shared.clear();
         // A machine keeps nothing: what the guest wrote was in its memory.
         let (counts, error) = container.journal.undo();
         let (qemu_ended, said) = off?;
@@ -158,7 +159,6 @@ fn bring_up(machine: &mut On<'_>) -> Outcome {
         Outcome::Reached => {}
         outcome => return outcome,
     }
-    session.go_raw();
     let answered = trace::stage(Stage::FirstAnswer, || {
         first_answer(session, forwards);
         Ok::<_, Outcome>(())
@@ -170,7 +170,10 @@ fn bring_up(machine: &mut On<'_>) -> Outcome {
                 trace::note("running_in_machine", || running(args, forwards));
                 trace::pump();
             }
-            Ok(session.until_ended())
+            session.go_raw();
+            let ended = session.until_ended();
+            session.restore();
+            Ok(ended)
         })
     });
     waited.unwrap_or_else(|outcome| outcome)
@@ -196,6 +199,7 @@ fn first_answer(session: &mut Session<'_>, forwards: &[Forward]) {
     };
     let mut answer = Answer::at(forward.host_ip, forward.host_port);
     let begun = std::time::Instant::now();
+    session.go_raw();
     let outcome = session.until_looked(|| match answer.turn() {
         Some(status) => {
             let after_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);

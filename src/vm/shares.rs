@@ -73,10 +73,12 @@ impl Serving {
     pub fn connection(&self) -> Option<BorrowedFd<'_>> {
         self.virtiofsd.as_ref().map(|(_, connection)| connection.as_fd())
     }
+}
 
-    /// QEMU is gone: so goes virtiofsd, by itself, or else by force.
-    pub fn end(self) {
-        let Some((child, connection)) = self.virtiofsd else { return };
+impl Drop for Serving {
+    /// QEMU is gone, or never came: so goes virtiofsd, by itself, or else by force.
+    fn drop(&mut self) {
+        let Some((child, connection)) = self.virtiofsd.take() else { return };
         drop(connection);
         if let Ok(pidfd) = sys::pidfd_open(child.pid)
             && !sys::poll_readable(&[pidfd.as_fd()], Some(END_MS)).is_ok_and(|ready| ready[0])

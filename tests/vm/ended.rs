@@ -23,9 +23,9 @@ fn qemu(machines: &Machines) -> Pid {
     }
 }
 
-/// A machine with a program that hears no signal but those that nobody can refuse: it is stopped.
+/// A machine with a program that hears no signal but those that nobody can refuse: it is stopped, and another says so.
 fn stopped(machines: &Machines) -> Running {
-    let running = machines.start_tool(&[], &["sh", "-c", "echo up; kill -STOP $$"]);
+    let running = machines.start_tool(&[], &["sh", "-c", "sh -c \"kill -STOP $$; echo up\""]);
     running.wait_for_stdout("up", SOON);
     running
 }

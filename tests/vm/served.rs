@@ -1,7 +1,8 @@
 //! The main job in a machine: a server's image from a real registry, its answer over a published port, and an end that
 //! leaves nothing.
 
-use super::machines::{SOON, machines};
+use super::machines::{SOON, machines, share_kernels};
+use crate::harness::Rlab;
 use crate::harness::host::Inventory;
 use crate::harness::terminal::CTRL_C;
 use crate::harness::web::{free_port, http_get_once_up};
@@ -14,7 +15,9 @@ use std::time::{Duration, Instant};
 fn nginx_from_a_registry_serves_until_ctrl_c() {
     let layout = need_nginx!();
     let machines = machines!(alone);
-    let registry = registry_with(layout, false);
+    // A root of its own: an image that comes would be left in the shared one.
+    let (registry, machines, _turn) = (registry_with(layout, false), Rlab::new(), machines);
+    share_kernels(&machines);
     let image = image(&registry);
     machines.run(&["pull", &image]).succeeded();
     // The first machine of this image makes its disk, which stays.

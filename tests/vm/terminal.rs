@@ -66,8 +66,12 @@ fn a_terminal_without_input_and_the_users_terminal_afterwards() {
     let settings = before.lines().next().unwrap();
     assert!(settings.contains(':') && after.contains(settings), "{text}");
     // -t alone, with no terminal outside: the guest's kernel puts the carriage returns.
-    let output = machines.tool(&["-t"], &["sh", "-c", "echo one; echo two >&2"]).succeeded();
-    assert_eq!((output.stdout.as_str(), output.stderr.as_str()), ("one\r\ntwo\r\n", ""), "{output}");
+    let output = machines.tool(&["-t"], &["sh", "-c", "echo one; no-such-tool; echo two"]).succeeded();
+    assert_eq!(
+        (output.stdout.as_str(), output.stderr.as_str()),
+        ("one\r\nsh: no-such-tool: no such command; `help` lists the tools\r\ntwo\r\n", ""),
+        "{output}"
+    );
     // Both are wanted, and there is none outside.
     machines.tool(&["-it"], &["true"]).ended_with(125).told("not a TTY");
 }

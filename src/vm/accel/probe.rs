@@ -21,6 +21,8 @@ pub struct Limits {
 /// Emulated, and on two busy processors, a kernel says its first word within some 1.1 s and comes to its end within 3.5; by
 /// KVM it should be faster. What takes so much longer hangs, or is no faster than emulation.
 pub const LIMITS: Limits = Limits { first_word: Duration::from_secs(3), whole: Duration::from_secs(10) };
+/// How every kernel ends that has no disk and no files.
+const GIVEN_UP: &[u8] = b"Kernel panic - not syncing";
 /// How much is read of a guest that never stops talking.
 pub const CONSOLE_BYTES: usize = 1 << 20;
 
@@ -104,11 +106,19 @@ impl Heard {
         }
     }
 
+    fn has_given_up(&self) -> bool {
+        self.console.windows(GIVEN_UP.len()).any(|words| words == GIVEN_UP)
+    }
+
     /// What it means, by how QEMU ended, or that it did not.
     pub fn judged(&self, ended: Option<Ended>, took: Duration) -> Result<Found, String> {
         let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
         match ended {
-            Some(Ended::Exited(0)) if self.kernel_spoke => Ok(Found::Runs { took_ms: millis(took) }),
+            Some(Ended::Exited(0)) if self.kernel_spoke && self.has_given_up() => {
+                Ok(Found::Runs { took_ms: millis(took) })
+            }
+            // Ctrl-C is for QEMU as well, and ends it in the same way: that says nothing of the kernel.
+            Some(Ended::Exited(0)) if self.kernel_spoke => Err("the machine ended before its kernel".to_owned()),
             Some(Ended::Exited(0)) => Err("the machine reset itself before its kernel said a word".to_owned()),
             Some(Ended::Exited(status)) => {
                 let stderr = String::from_utf8_lossy(&self.errors);

@@ -113,7 +113,7 @@ fn a_kernel_that_begins_and_does_not_end_hangs_and_its_qemu_is_ended() {
 
 #[test]
 fn the_kernels_first_word_is_known_however_it_comes_in() {
-    let text = "Probing\r\n[    0.000000] Linux version 6\r\n".as_bytes();
+    let text = "Kernel panic - not syncing\r\n[    0.000000] Linux version 6\r\n".as_bytes();
     for size in 1..text.len() {
         let mut heard = probe::Heard::default();
         text.chunks(size).for_each(|piece| heard.take(piece, true));
@@ -126,6 +126,13 @@ fn the_kernels_first_word_is_known_however_it_comes_in() {
         heard.judged(Some(sys::Ended::Exited(0)), Duration::ZERO).is_err(),
         "only a whole line of the console counts"
     );
+}
+
+#[test]
+fn a_qemu_that_ctrl_c_has_ended_says_nothing_of_the_kernel() {
+    let mut heard = probe::Heard::default();
+    heard.take(b"[    0.000000] Linux version 6\r\n[    0.1] Console: colour\r\n", true);
+    assert!(heard.judged(Some(sys::Ended::Exited(0)), Duration::ZERO).is_err());
 }
 
 #[test]

@@ -67,10 +67,11 @@ impl Channel {
         Ok(())
     }
 
-    /// Waits until all has been sent, for whoever has nothing else to do any more.
-    pub fn drain(&mut self) {
-        while !self.waiting.is_empty() && self.flush().is_ok() {
-            let _time_passes = sys::poll(&[(self.port.as_fd(), Ready::Write)], None);
+    /// Sends the rest and waits until the host has hung up. What the port has taken lies in a queue that goes with the
+    /// machine: only the host knows when it has heard all, and its user may read slowly.
+    pub fn finish(&mut self) {
+        while self.flush().is_ok() && matches!(self.receive(), Ok(true)) {
+            let _time_passes = sys::poll(&self.wanted(), None);
         }
     }
 

@@ -59,7 +59,7 @@ fn live() -> Result<(), String> {
     let said = channel.as_mut().map(|channel| {
         channel.send_events();
         channel.send(&Piece::Failed(Box::new(failure.clone())))?;
-        channel.drain();
+        channel.finish();
         Ok::<_, Failure>(())
     });
     if matches!(said, Some(Ok(()))) { Ok(()) } else { Err(crate::shim::RuntimeError::from(failure).to_string()) }
@@ -88,6 +88,8 @@ fn serve(channel: &mut Option<Channel>) -> Result<(), Failure> {
 fn become_system(order: &Order) -> Result<plain::Process, Failure> {
     let root = tree::stack()?;
     tree::fill(&root, order)?;
+    // An image may name a directory that it does not have, and so may a user.
+    root.make_dir(&order.cwd).map_err(refused("guest_init"))?;
     sys::sethostname(&order.hostname).map_err(refused("guest_init"))?;
     if order.network {
         link::set_up()?;

@@ -99,6 +99,8 @@ fn streams(order: &Order) -> Result<(Program, Stdio), Failure> {
 
 fn terminal(order: &Order) -> Result<(Program, Stdio), Failure> {
     let (ours, theirs) = sys::open_pty(Path::new("/dev/ptmx")).map_err(refused("guest_exec"))?;
+    // A program that does not read what is typed must not stop process 1 of the machine in a write(2).
+    sys::set_nonblocking(&ours).map_err(broken("fcntl"))?;
     if let Some((rows, columns)) = order.size {
         sys::set_window_size(&ours, WindowSize { rows, columns }).map_err(refused("guest_exec"))?;
     }

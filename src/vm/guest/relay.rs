@@ -27,12 +27,34 @@ pub fn run(channel: &mut Channel, mut program: Program) -> Result<(), Failure> {
         turn(channel, &mut program, &mut typed, Some(children.as_fd()), None)?;
         while let Ok(Some(_child)) = children.read_signal() {}
     };
-    // What it wrote last is still in its pipes.
-    while turn(channel, &mut program, &mut typed, None, Some(DRAIN_MS))? {}
+    end_others();
+    // What it wrote last is still in its pipes. Their end comes with the last process that has them open; one that can't be
+    // killed is not waited for.
+    while program.output.is_some() || program.errors.is_some() {
+        let said = turn(channel, &mut program, &mut typed, None, Some(DRAIN_MS))?;
+        if !said && has_room(channel) {
+            break;
+        }
+    }
     channel.send_events();
     channel.send(&Piece::Ended(ended))?;
-    channel.drain();
+    channel.finish();
     Ok(())
+}
+
+/// A container's kernel kills all its processes with the first. This program is not the first here, and what it left
+/// running could go on for ever.
+fn end_others() {
+    while let Ok(child) = sys::wait(-1, false) {
+        if child.is_none() {
+            let _gone_just_now = sys::kill(-1, sys::SIGKILL);
+            return;
+        }
+    }
+}
+
+fn has_room(channel: &Channel) -> bool {
+    channel.waiting_bytes() < MOST_WAITING
 }
 
 /// Waits for whoever has ended, the program or an orphan.
@@ -60,7 +82,7 @@ fn turn(
     children: Option<BorrowedFd<'_>>,
     limit_ms: Option<u16>,
 ) -> Result<bool, Failure> {
-    let room = channel.waiting_bytes() < MOST_WAITING;
+    let room = has_room(channel);
     let mut wanted: Vec<(BorrowedFd<'_>, Ready)> = channel.wanted();
     let from_channel = wanted.len();
     let outputs = [&program.output, &program.errors];
@@ -102,7 +124,7 @@ fn take(channel: &mut Channel, end: &mut Option<OwnedFd>, piece: fn(Vec<u8>) -> 
 }
 
 /// What the host wants.
-fn hear(channel: &mut Channel, program: &Program, typed: &mut Typed) -> Result<(), Failure> {
+fn hear(channel: &mut Channel, program: &mut Program, typed: &mut Typed) -> Result<(), Failure> {
     if !channel.receive()? {
         return Err(super::channel::lost("the host has hung up"));
     }
@@ -112,6 +134,11 @@ fn hear(channel: &mut Channel, program: &Program, typed: &mut Typed) -> Result<(
             Piece::EndOfInput => typed.ended = true,
             // Gone already: its end is about to be told.
             Piece::Signal(number) => drop(sys::kill(program.pid, number)),
+            // No signal of ours: a closed pipe gives one to who wants it, and an error to who does not. A terminal that nobody
+            // reads has been hung up.
+            Piece::Unread(_) if program.terminal.is_some() => drop(sys::kill(program.pid, sys::SIGHUP)),
+            Piece::Unread(0) => program.output = None,
+            Piece::Unread(_) => program.errors = None,
             Piece::Resize(rows, columns) => {
                 if let Some(terminal) = &program.terminal {
                     let _gone = sys::set_window_size(terminal, WindowSize { rows, columns });

@@ -96,7 +96,9 @@ pub fn fill(root: &RootDir, order: &Order) -> Result<(), Failure> {
             Some(options).filter(|text| !text.is_empty()).map(|x| &**x),
         )?;
     }
-    order.shares.iter().try_for_each(|share| share_in(root, share))
+    order.shares.iter().try_for_each(|share| share_in(root, share))?;
+    // It may be missing from the image, and then a container's is made as well.
+    root.make_dir(&order.cwd).map(drop).map_err(refused("guest_init"))
 }
 
 /// A directory of the host's: read and written over the machine's border, request by request.

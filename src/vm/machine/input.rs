@@ -27,6 +27,11 @@ impl Input {
         }
     }
 
+    /// Whether the user's terminal is the program's.
+    pub fn is_raw(&self) -> bool {
+        self.raw.is_some()
+    }
+
     /// Gives the user's terminal back as it was.
     pub fn restore(&mut self) {
         self.raw = None;

@@ -1,6 +1,6 @@
 //! What the program says, on its way to the user.
 
-use crate::sys::{self, Errno, Ready};
+use crate::sys::{self, Errno};
 use std::os::fd::BorrowedFd;
 
 /// PIPE_BUF: an output that is ready for writing takes this much without making us wait, see pipe(7).
@@ -38,18 +38,12 @@ impl Output {
         let sure = self.waiting.len().min(SURE_BYTES);
         match sys::write(self.target(), &self.waiting[..sure]) {
             Ok(written) => drop(self.waiting.drain(..written)),
-            Err(Errno::EAGAIN) => drop(sys::poll(&[(self.target(), Ready::Write)], None)),
-            Err(Errno::EINTR) => {}
+            Err(Errno::EAGAIN | Errno::EINTR) => {}
             Err(_) => {
                 self.waiting.clear();
                 return false;
             }
         }
         true
-    }
-
-    /// Writes all of it, however long the user takes to read it.
-    pub fn flush(&mut self) {
-        while self.is_waiting() && self.hand_on() {}
     }
 }

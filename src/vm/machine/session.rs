@@ -81,6 +81,8 @@ pub struct Session<'a> {
     order: Option<Order>,
     terminal: bool,
     reached: Reached,
+    /// How the program has ended, as soon as the guest has told it; what it said last may still wait for its reader.
+    told: Option<Ended>,
     ended: Option<Outcome>,
     requests: usize,
     /// How long the trace had been open here when the guest's began.
@@ -111,6 +113,7 @@ impl<'a> Session<'a> {
             terminal: order.terminal,
             order: Some(order),
             reached: Reached::Power,
+            told: None,
             ended: None,
             requests: 0,
             later: None,
@@ -159,7 +162,7 @@ impl<'a> Session<'a> {
 
     /// Whether the program has ended, or the machine.
     pub fn is_over(&self) -> bool {
-        self.ended.is_some()
+        self.told.is_some() || self.ended.is_some()
     }
 
     /// Until the program has ended.
@@ -175,6 +178,11 @@ impl<'a> Session<'a> {
     /// From now on the guest's terminal does the line editing.
     pub fn go_raw(&mut self) {
         self.input.go_raw(self.terminal);
+    }
+
+    /// Gives the user's terminal back as it was.
+    pub fn restore(&mut self) {
+        self.input.restore();
     }
 
     /// Pulls the plug, if it is still in; gives how QEMU ended and what it said on its standard error.
@@ -197,6 +205,10 @@ impl<'a> Session<'a> {
     /// Waits once, and moves what is ready.
     fn turn(&mut self, limit_ms: Option<u16>) {
         self.obey();
+        if self.ended.is_some() {
+            // A signal was the end of it, and nothing may come after that by which to wake us.
+            return;
+        }
         let wanted = self.wanted();
         let polled: Vec<_> = wanted.iter().map(|(_, fd, ready)| (*fd, *ready)).collect();
         let ready = sys::poll(&polled, limit_ms).unwrap_or_default();
@@ -212,10 +224,10 @@ impl<'a> Session<'a> {
                         self.tell(&piece);
                     }
                 }
-                // Nobody reads it any more: the program gets what it would get from a pipe.
+                // Nobody reads it any more, and the guest closes its own end, too.
                 Source::ToUser(which) => {
                     if !self.to_user[*which].hand_on() {
-                        self.tell(&Piece::Signal(sys::SIGPIPE));
+                        self.tell(&Piece::Unread(u8::from(*which == 1)));
                     }
                 }
                 Source::Qemu | Source::Signal => {}
@@ -227,25 +239,28 @@ impl<'a> Session<'a> {
         if self.console.panicked_at.is_some_and(|at| at.elapsed() >= RESTART) {
             self.end(Outcome::Silent);
         }
-        // Only when nothing else was to be heard: its last words are worth more than its death.
-        if ready == [Source::Qemu] {
+        if ready.contains(&Source::Qemu) {
             self.end(Outcome::Dead);
+        }
+        if let Some(ended) = self.told.filter(|_| !self.is_heard_slowly()) {
+            self.end(Outcome::Ended(ended));
         }
     }
 
     fn wanted(&self) -> Vec<(Source, BorrowedFd<'_>, Ready)> {
-        let mut wanted =
-            vec![(Source::Qemu, self.pidfd.as_fd(), Ready::Read), (Source::Signal, self.signals.fd(), Ready::Read)];
+        let mut wanted = vec![(Source::Signal, self.signals.fd(), Ready::Read)];
         wanted.extend(self.console.fd().map(|fd| (Source::Console, fd, Ready::Read)));
-        let busy = self.to_user.iter().any(Output::is_waiting);
-        if let Some(channel) = &self.channel {
-            // Who reads our output sets the pace: the guest's program waits, but its signals pass.
-            if !busy {
-                wanted.push((Source::FromGuest, channel.as_fd(), Ready::Read));
-            }
-            if !self.to_guest.is_empty() {
-                wanted.push((Source::ToGuest, channel.as_fd(), Ready::Write));
-            }
+        // Who reads our output sets the pace: the guest's program waits, but its signals pass.
+        let slow = self.is_heard_slowly();
+        match &self.channel {
+            Some(channel) if !slow => wanted.push((Source::FromGuest, channel.as_fd(), Ready::Read)),
+            Some(_) => {}
+            // Not before the channel's end was read and passed on: its last words are worth more than its death.
+            None if !slow => wanted.push((Source::Qemu, self.pidfd.as_fd(), Ready::Read)),
+            None => {}
+        }
+        if let Some(channel) = self.channel.as_ref().filter(|_| self.has_to_say()) {
+            wanted.push((Source::ToGuest, channel.as_fd(), Ready::Write));
         }
         if self.reached == Reached::Program && self.input.wants() {
             wanted.push((Source::Input, sys::stdin(), Ready::Read));
@@ -254,6 +269,16 @@ impl<'a> Session<'a> {
             wanted.push((Source::ToUser(which), output.target(), Ready::Write));
         }
         wanted
+    }
+
+    /// Whether something that the program said waits for its reader.
+    fn is_heard_slowly(&self) -> bool {
+        self.to_user.iter().any(Output::is_waiting)
+    }
+
+    /// Whether something waits that the guest can be told: before it has its order, nothing else makes sense to it.
+    fn has_to_say(&self) -> bool {
+        self.order.is_none() && !self.to_guest.is_empty()
     }
 
     /// The user's signals are the program's. Before there is one, and when it does not listen, the plug is pulled.
@@ -269,6 +294,10 @@ impl<'a> Session<'a> {
                 sys::SIGCHLD | sys::SIGPIPE => {}
                 signal if asks_to_end(signal) && self.reached < Reached::Program => {
                     self.end(Outcome::Interrupted(signal));
+                }
+                // It is over, but for what nobody reads.
+                signal if asks_to_end(signal) && self.told.is_some() => {
+                    self.end(self.told.map_or(Outcome::Dead, Outcome::Ended));
                 }
                 signal => {
                     self.requests += usize::from(asks_to_end(signal));
@@ -292,7 +321,7 @@ impl<'a> Session<'a> {
     }
 
     fn say(&mut self) {
-        let Some(channel) = &self.channel else { return };
+        let Some(channel) = self.channel.as_ref().filter(|_| self.has_to_say()) else { return };
         match sys::write(channel, &self.to_guest) {
             Ok(written) => drop(self.to_guest.drain(..written)),
             Err(Errno::EAGAIN | Errno::EINTR) => {}
@@ -329,7 +358,8 @@ impl<'a> Session<'a> {
             Piece::Here => {
                 self.reached = Reached::Guest;
                 if let Some(order) = self.order.take() {
-                    self.tell(&Piece::Order(Box::new(order)));
+                    self.to_guest.splice(..0, Piece::Order(Box::new(order)).encode());
+                    self.say();
                 }
             }
             Piece::Started(_) => self.reached = Reached::Program,
@@ -340,14 +370,13 @@ impl<'a> Session<'a> {
                 // Its clock began when the guest's rlab did, so the first event is the beginning.
                 let later = *self.later.get_or_insert_with(trace::elapsed);
                 trace::take_in(*event, later);
-                trace::pump();
+                // On a terminal that is the program's, the story's lines would run down like stairs. They come when it is ours.
+                if !self.input.is_raw() {
+                    trace::pump();
+                }
             }
             Piece::Failed(failure) => self.end(Outcome::Failed(failure)),
-            Piece::Ended(ended) => {
-                // What the program said last still has to reach the user.
-                self.to_user.iter_mut().for_each(Output::flush);
-                self.end(Outcome::Ended(ended));
-            }
+            Piece::Ended(ended) => self.told = Some(ended),
             // What only a host says.
             other => self.end(Outcome::Garbled(Garbled(format!("{other:?}").chars().take(40).collect()))),
         }
