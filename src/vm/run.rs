@@ -108,7 +108,7 @@ fn put_together<'a>(
 fn live(mut machine: On<'_>, options: &MachineOptions, container: &Container) -> Result<Ended, Error> {
     let lived = bring_up(&mut machine);
     let On { session, shared, .. } = &mut machine;
-    trace::stage(Stage::PowerOff, || {
+    let (qemu_ended, said, error) = trace::stage(Stage::PowerOff, || {
         let asked_itself = matches!(lived, Outcome::Ended(_) | Outcome::Failed(_));
         let off = session.switch_off(if asked_itself { POWER_OFF_MS } else { 0 }).map_err(refused("power_off"));
         // Before the undoing: as long as a directory is served, its mount is busy.
@@ -118,9 +118,11 @@ fn live(mut machine: On<'_>, options: &MachineOptions, container: &Container) ->
         let (qemu_ended, said) = off?;
         trace::note("machine_ended", || json!({"pid": session.pid(), "how": how(qemu_ended)}));
         trace::note("undone", || json!({"things": engine::listed(&counts)}));
-        let ended = judge(lived, session, qemu_ended, &said, options)?;
-        error.map_or(Ok(ended), |error| Err(error.into()))
-    })
+        Ok::<_, Error>((qemu_ended, said, error))
+    })?;
+    // What went wrong before is no failure of the switching off, and is told before what could not be taken away.
+    let ended = judge(lived, session, qemu_ended, &said, options)?;
+    error.map_or(Ok(ended), |error| Err(error.into()))
 }
 
 fn record(options: &MachineOptions) -> Result<Record, Error> {
