@@ -33,4 +33,3 @@ mod truth;
 mod vm;
 mod vm_disk;
 mod vm_hello;
-mod vm_review;

@@ -2,11 +2,13 @@
 //! emulation, which takes seconds: so what can be asked of one machine is asked of one.
 
 mod broken;
+mod edges;
 mod ended;
-pub mod machines;
+mod machines;
 mod network;
 mod program;
 mod served;
+mod shares;
 mod story;
 mod streams;
 mod terminal;

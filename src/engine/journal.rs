@@ -21,7 +21,8 @@ const LIST: &str = "undo.jsonl";
 pub enum Made {
     /// A directory and everything in it.
     Directory(PathBuf),
-    /// No longer to be taken away, although it stands further up in the list: a directory that the user may still want.
+    /// No longer to be taken away, although it stands further up in the list: a directory that the user may still want, or a
+    /// mount that was needed for a moment and is gone.
     Keep(PathBuf),
     /// A mount.
     Mount(PathBuf),
@@ -98,13 +99,13 @@ impl Journal {
     }
 }
 
-/// What is to be taken away, newest first: all but the directories that were to be kept when they were listed last.
+/// What is to be taken away, newest first: all but what was no longer to be when it was listed last.
 fn listed(made: &[Made]) -> Vec<&Made> {
     let (mut kept, mut listed) = (Vec::new(), Vec::new());
     for one in made.iter().rev() {
         match one {
             Made::Keep(path) => kept.push(path),
-            Made::Directory(path) if kept.contains(&path) => {}
+            Made::Directory(path) | Made::Mount(path) if kept.contains(&path) => {}
             _ => listed.push(one),
         }
     }

@@ -62,6 +62,10 @@ pub fn make_disk(
     let disk = disk::make(cache, &layers, &mount_point, &mut |path| -> Result<(), Error> {
         Ok(container.will_make(&Made::Mount(path.to_owned()))?)
     })?;
+    if disk.made {
+        // It was needed for the making alone, and is gone again.
+        container.will_make(&Made::Keep(mount_point))?;
+    }
     let came = if disk.made { "made" } else { "kept" };
     trace::work("disk", || json!({"path": disk.path, "size": disk.size_bytes, "files": disk.files, "came": came}));
     Ok(disk.path)

@@ -17,11 +17,11 @@ pub fn cautions(report: &Report) -> Vec<String> {
 /// What lies in how the two are made.
 const ALWAYS: [&str; 3] = [
     "The container's calls pass rlab's seccomp filter; in the machine there is none. So getppid(2) is not the price of \
-     namespaces, which it does not touch.",
+     namespaces, which it hardly touches.",
     "A file written inside goes to the host's disk in the container, and to the guest's memory in the machine, whose \
      writable layer is a tmpfs: fsync(2) costs nothing there. The two rates of files are not of the same thing.",
-    "PSS leaves out the page cache. The guest's own page cache lies in QEMU's memory and is in it: the machine's figure holds \
-     what for the container the host keeps for all.",
+    "PSS leaves out what of the page cache no process has mapped. The guest's own page cache lies in QEMU's memory and is in \
+     it: the machine's figure holds what for the container the host keeps for all.",
 ];
 
 fn of_the_machine(report: &Report) -> Vec<String> {
@@ -29,7 +29,7 @@ fn of_the_machine(report: &Report) -> Vec<String> {
     let mut said = Vec::new();
     if let Some(software) = machine.accelerator.as_deref().filter(|name| *name != "kvm") {
         said.push(format!(
-            "The machine's processor is imitated by software ({software}), instruction by instruction. Its times and rates \
+            "The machine's processor is imitated by software ({software}), block of instructions by block. Its times and rates \
              say nothing about virtual machines under KVM, where the real processor runs the guest and only some \
              instructions leave it. An emulator also keeps the code that it has translated, so QEMU's own memory is less \
              under KVM. The guest's memory, the disk, what the host sees and which kernel answers do not depend on that."

@@ -4,9 +4,11 @@ mod answer;
 pub mod command;
 mod console;
 mod input;
+mod outcome;
 mod output;
 mod session;
 pub mod start;
 
 pub use answer::Answer;
-pub use session::{Outcome, Reached, Session};
+pub use outcome::{Outcome, Reached};
+pub use session::Session;

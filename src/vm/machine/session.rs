@@ -5,8 +5,9 @@
 
 use super::console::Console;
 use super::input::Input;
+use super::outcome::{Outcome, Reached};
 use super::output::Output;
-use crate::shim::{Failure, Signals, asks_to_end};
+use crate::shim::{Signals, asks_to_end};
 use crate::sys::{self, Child, Ended, Errno, Ready};
 use crate::trace;
 use crate::vm::order::{Decoder, Garbled, Order, Piece};
@@ -14,6 +15,8 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 const CHUNK: usize = 64 * 1024;
+/// As much of what QEMU complains about is kept: the first of it tells most.
+const MOST_COMPLAINTS: usize = 64 * 1024;
 /// As often as that someone looks whether there is an answer.
 const TICK_MS: u16 = 20;
 /// As many requests to end as docker run takes before it stops being polite.
@@ -22,23 +25,11 @@ const PATIENCE: usize = 3;
 /// short that not even that could be set up.
 const RESTART: Duration = Duration::from_secs(3);
 
-/// How far the machine has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Reached {
-    /// QEMU was started.
-    Power,
-    /// The kernel has said its first words.
-    Kernel,
-    /// rlab runs in the guest.
-    Guest,
-    /// The program runs.
-    Program,
-}
-
 /// What the loop waits on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Source {
     Qemu,
+    Complaint,
     Signal,
     Console,
     FromGuest,
@@ -47,28 +38,11 @@ enum Source {
     ToUser(usize),
 }
 
-/// What the machine's life came to.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Outcome {
-    /// It has come as far as was waited for.
-    Reached,
-    /// The program has ended.
-    Ended(Ended),
-    /// The program could not be started.
-    Failed(Box<Failure>),
-    /// QEMU has ended, or its guest has hung up, before anyone said how the program ended.
-    Dead,
-    /// The user asked for the end before there was a program to ask.
-    Interrupted(i32),
-    /// Nothing was heard for too long.
-    Silent,
-    /// What came over the channel is no word of rlab's.
-    Garbled(Garbled),
-}
-
 /// A running machine.
 pub struct Session<'a> {
     process: Child,
+    /// What QEMU has said on its standard error.
+    complaints: Vec<u8>,
     pidfd: OwnedFd,
     channel: Option<OwnedFd>,
     decoder: Decoder,
@@ -103,6 +77,7 @@ impl<'a> Session<'a> {
         Ok(Session {
             pidfd,
             process,
+            complaints: Vec::new(),
             channel: Some(channel),
             decoder: Decoder::default(),
             to_guest: Vec::new(),
@@ -195,11 +170,24 @@ impl<'a> Session<'a> {
         }
         let ended = sys::wait(self.process.pid, true)?.map_or(Ended::Exited(0), |(_, ended)| ended);
         self.console.drain();
-        let mut said = String::new();
-        if let Some(mut stderr) = self.process.stderr.take() {
-            let _not_text = std::io::Read::read_to_string(&mut stderr, &mut said);
+        while self.process.stderr.is_some() {
+            self.hear_complaints();
         }
-        Ok((ended, said))
+        Ok((ended, String::from_utf8_lossy(&self.complaints).into_owned()))
+    }
+
+    /// Unread, they would fill their pipe, and QEMU would wait in the middle of one.
+    fn hear_complaints(&mut self) {
+        let Some(stderr) = &self.process.stderr else { return };
+        let mut buffer = [0; 4096];
+        match sys::read(stderr, &mut buffer) {
+            Ok(length) if length > 0 => {
+                let room = MOST_COMPLAINTS.saturating_sub(self.complaints.len()).min(length);
+                self.complaints.extend_from_slice(&buffer[..room]);
+            }
+            Err(Errno::EAGAIN | Errno::EINTR) => {}
+            _ => self.process.stderr = None,
+        }
     }
 
     /// Waits once, and moves what is ready.
@@ -217,6 +205,7 @@ impl<'a> Session<'a> {
         for source in &ready {
             match source {
                 Source::Console => self.console.turn(),
+                Source::Complaint => self.hear_complaints(),
                 Source::FromGuest => self.hear(),
                 Source::ToGuest => self.say(),
                 Source::Input => {
@@ -250,6 +239,7 @@ impl<'a> Session<'a> {
     fn wanted(&self) -> Vec<(Source, BorrowedFd<'_>, Ready)> {
         let mut wanted = vec![(Source::Signal, self.signals.fd(), Ready::Read)];
         wanted.extend(self.console.fd().map(|fd| (Source::Console, fd, Ready::Read)));
+        wanted.extend(self.process.stderr.as_ref().map(|pipe| (Source::Complaint, pipe.as_fd(), Ready::Read)));
         // Who reads our output sets the pace: the guest's program waits, but its signals pass.
         let slow = self.is_heard_slowly();
         match &self.channel {

@@ -24,7 +24,7 @@ pub fn question() -> Shown {
          host reaches it. An attacker who gets past the namespaces is on the host already.",
         "A process in a machine is known to the machine's kernel alone. The host lists QEMU, whose threads are the machine's \
          processors: it can stop all of the machine, and see into nothing but its memory. To get out one must first get past \
-         that kernel, and then out of QEMU.",
+         that kernel, and then out of QEMU, which keeps them apart under KVM and promises nothing where it emulates.",
     ];
     empty(Show::Escape, "Is a process inside one of the host's?", &rows, &said)
 }

@@ -29,7 +29,7 @@ pub fn question() -> Shown {
     ];
     let said = [
         "A container's answers are this host's: there is one kernel, which has one version, one start, one list of modules, \
-         one log and one clock. Namespaces cover what they cover, and none covers these.",
+         one log and one clock. Of these a namespace covers at most how long ago that start seems to be, see time_namespaces(7).",
         "So a setting that belongs to no namespace is every container's: the container's /proc/sys is read-only, and its \
          /proc/kmsg and syslog(2) are refused, or it would set and read the host's.",
         "A machine started a kernel of its own when it started. What is set there is set there.",

@@ -1,7 +1,7 @@
 //! What hurt a machine once: readers that are slow, signals that are early, programs that leave others behind.
 
+use super::machines::{Machines, SOON, machines};
 use crate::harness::Running;
-use crate::vm::machines::{Machines, SOON, machines};
 use nix::sys::signal::Signal;
 use std::process::Command;
 
