@@ -5,6 +5,7 @@ mod doctor;
 mod explain;
 mod image;
 mod images;
+mod program;
 mod progress;
 mod pull;
 mod rm;

@@ -1,18 +1,18 @@
 //! `rlab run`: Docker's flags, and those that tell the story.
 
+use super::program::{NameArgs, ProgramArgs, Pull, ports};
 use super::progress::{Bars, Quiet};
 use super::settings::{self, RegistryArgs};
 use super::values::{self, SecurityOpt};
 use super::watching::{self, WatchArgs};
 use super::{Context, Failure};
-use crate::engine::options::{PullPolicy, RunOptions, Seccomp};
+use crate::engine::options::{RunOptions, Seccomp};
 use crate::engine::{self, Sources};
 use crate::image::progress::Progress;
-use crate::network::{self, Dns, Mode};
+use crate::network::Mode;
 use crate::sys;
 use clap::{ArgAction, Args as ClapArgs, ValueEnum};
 use std::cell::RefCell;
-use std::path::PathBuf;
 
 #[derive(ClapArgs)]
 #[command(disable_help_flag = true)]
@@ -33,30 +33,8 @@ pub struct Args {
     /// Keep nothing of the container when it has ended
     #[arg(long)]
     rm: bool,
-    /// Pass standard input on
-    #[arg(short, long)]
-    interactive: bool,
-    /// Give the program a terminal
-    #[arg(short, long)]
-    tty: bool,
-    /// Set a variable: NAME=VALUE, or NAME for the value it has here
-    #[arg(short, long, value_name = "NAME[=VALUE]")]
-    env: Vec<String>,
-    /// Set the variables of a file
-    #[arg(long, value_name = "FILE")]
-    env_file: Vec<PathBuf>,
-    /// Start in this directory
-    #[arg(short, long, value_name = "DIR")]
-    workdir: Option<String>,
-    /// Run as this user: name|uid[:group|gid]
-    #[arg(short, long)]
-    user: Option<String>,
-    /// Run this in place of the image's entrypoint
-    #[arg(long, value_name = "PROGRAM")]
-    entrypoint: Option<String>,
-    /// The host name inside
-    #[arg(short = 'h', long)]
-    hostname: Option<String>,
+    #[command(flatten)]
+    program: ProgramArgs,
     /// Put a small init in front of the program, to pass signals on and to wait for orphans
     #[arg(long)]
     init: bool,
@@ -115,18 +93,8 @@ pub struct Args {
     /// Which network
     #[arg(long, visible_alias = "net", value_enum, default_value = "bridge", help_heading = "Network")]
     network: Network,
-    /// Ask this name server
-    #[arg(long, value_name = "ADDRESS", help_heading = "Network")]
-    dns: Vec<std::net::IpAddr>,
-    /// Look up short names in this domain
-    #[arg(long, value_name = "DOMAIN", help_heading = "Network")]
-    dns_search: Vec<String>,
-    /// Option for the resolver
-    #[arg(long, value_name = "OPTION", help_heading = "Network")]
-    dns_option: Vec<String>,
-    /// Another line of /etc/hosts: name:address
-    #[arg(long, value_name = "NAME:ADDRESS", value_parser = network::parse_extra_host, help_heading = "Network")]
-    add_host: Vec<network::ExtraHost>,
+    #[command(flatten)]
+    names: NameArgs,
 
     /// The host's PID namespace
     #[arg(long, value_name = "host", value_parser = ["host"], help_heading = "Namespaces")]
@@ -165,27 +133,10 @@ pub struct Args {
 }
 
 #[derive(Clone, Copy, ValueEnum)]
-pub enum Pull {
-    Missing,
-    Always,
-    Never,
-}
-
-#[derive(Clone, Copy, ValueEnum)]
 enum Network {
     Bridge,
     None,
     Host,
-}
-
-impl From<Pull> for PullPolicy {
-    fn from(pull: Pull) -> PullPolicy {
-        match pull {
-            Pull::Missing => PullPolicy::Missing,
-            Pull::Always => PullPolicy::Always,
-            Pull::Never => PullPolicy::Never,
-        }
-    }
 }
 
 impl From<Network> for Mode {
@@ -203,10 +154,7 @@ pub fn run(args: Args, context: &mut Context) -> Result<u8, Failure> {
     sys::arm_injection(&args.inject);
     let kept_off = sys::run_from_read_only();
     kept_off.map_err(|error| engine::Error::Call { stage: "exec", error })?;
-    if args.interactive && args.tty && !sys::isatty(std::io::stdin()) {
-        let reason = "the input device is not a TTY: leave -t out to pass a file or a pipe on".to_owned();
-        return Err(Failure::Flag { flag: "-it", reason });
-    }
+    args.program.check_terminal()?;
     let (config, client, platform) = settings::load(&args.registry, context)?;
     let telling = args.watching.telling(context, || heading(&args.image))?;
     let explains = args.watching.explains();
@@ -235,27 +183,6 @@ fn heading(image: &str) -> String {
     watching::heading(&format!("run {image}"), Some(&format!("cgroup {groups}")))
 }
 
-/// `--env-file` first, then `-e`: what is given later wins.
-pub fn env(files: &[PathBuf], given: &[String]) -> Result<Vec<String>, Failure> {
-    let mut env: Vec<String> = Vec::new();
-    for path in files {
-        let text = std::fs::read_to_string(path).map_err(|error| Failure::File { path: path.clone(), error })?;
-        env.extend(values::env_file(&text));
-    }
-    env.extend(given.iter().map(|entry| values::env(entry)));
-    Ok(env)
-}
-
-/// `-p`, each of which may be several ports.
-pub fn ports(given: &[String]) -> Result<Vec<network::PublishedPort>, Failure> {
-    let mut ports = Vec::new();
-    for text in given {
-        let read = network::parse_published(text);
-        ports.extend(read.map_err(|error| Failure::Flag { flag: "--publish", reason: error.to_string() })?);
-    }
-    Ok(ports)
-}
-
 /// The profile, and whether no_new_privs is set; of two that say the same, the later wins.
 fn security(args: &Args) -> (Seccomp, bool) {
     let (mut seccomp, mut no_new_privileges) = (Seccomp::Default, false);
@@ -269,21 +196,20 @@ fn security(args: &Args) -> (Seccomp, bool) {
 }
 
 fn options(args: Args) -> Result<RunOptions, Failure> {
-    let (env, ports, (seccomp, no_new_privileges)) =
-        (env(&args.env_file, &args.env)?, ports(&args.publish)?, security(&args));
+    let (env, ports, (seccomp, no_new_privileges)) = (args.program.env()?, ports(&args.publish)?, security(&args));
     let is = |value: &Option<String>, wanted: &str| value.as_deref() == Some(wanted);
     Ok(RunOptions {
         image: args.image,
         command: args.command,
         name: args.name,
         remove: args.rm,
-        interactive: args.interactive,
-        terminal: args.tty,
+        interactive: args.program.interactive,
+        terminal: args.program.tty,
         env,
-        workdir: args.workdir,
-        user: args.user,
-        entrypoint: args.entrypoint,
-        hostname: args.hostname,
+        workdir: args.program.workdir,
+        user: args.program.user,
+        entrypoint: args.program.entrypoint,
+        hostname: args.program.hostname,
         binds: args.volume,
         tmpfs: args.tmpfs,
         read_only: args.read_only,
@@ -302,8 +228,8 @@ fn options(args: Args) -> Result<RunOptions, Failure> {
         init: args.init,
         ports,
         network: args.network.into(),
-        dns: Dns { servers: args.dns, search: args.dns_search, options: args.dns_option },
-        extra_hosts: args.add_host,
+        extra_hosts: args.names.add_host.clone(),
+        dns: args.names.dns(),
         sysctl: args.sysctl,
         host_pid: args.pid.is_some(),
         host_uts: args.uts.is_some(),

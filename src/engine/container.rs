@@ -29,6 +29,19 @@ pub struct Record {
 }
 
 impl Record {
+    /// The record of a container that is about to be: with an id of its own, and nothing known but the image's name.
+    pub fn new(image: &str, name: Option<String>) -> Result<Record, Error> {
+        Ok(Record {
+            id: new_id()?,
+            name,
+            image: image.to_owned(),
+            image_id: None,
+            layers: Vec::new(),
+            command: Vec::new(),
+            exit_code: None,
+        })
+    }
+
     /// The id as people see it.
     pub fn short(&self) -> &str {
         &self.id[..12.min(self.id.len())]
@@ -167,7 +180,7 @@ pub fn remove(home: &Home, typed: &str) -> Result<(), Error> {
 }
 
 /// 64 random hex digits, as Docker's ids are.
-pub fn new_id() -> Result<String, Error> {
+fn new_id() -> Result<String, Error> {
     use std::io::Read;
     let path = Path::new("/dev/urandom");
     let mut bytes = [0; 32];

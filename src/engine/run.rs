@@ -1,6 +1,6 @@
 //! `rlab run`, as a recipe.
 
-use super::container::{Container, Record, new_id};
+use super::container::{Container, Record};
 use super::error::{Error, file};
 use super::home::Home;
 use super::images::{Sources, obtain};
@@ -42,7 +42,7 @@ pub fn run(home: &Home, options: &RunOptions, sources: &Sources<'_>, telling: Te
     let store = Store::open(&home.root)?;
     // Before the first thing is made: from here on a request to end is heeded where what was made can be taken away again.
     let mut signals = Signals::new().map_err(|errno| shim::Error::Streams { what: "signalfd4", errno })?;
-    let mut container = Container::new(home, record(options)?)?;
+    let mut container = Container::new(home, Record::new(&options.image, options.name.clone())?)?;
     let told = telling.replay.is_some();
     if let Some(replay) = telling.replay {
         listen(home, &container, replay)?;
@@ -141,18 +141,6 @@ pub fn go_on(signals: &mut Signals) -> Result<(), Error> {
         Some(signal) => Err(Error::Interrupted(sys::signal_name(signal))),
         None => Ok(()),
     }
-}
-
-fn record(options: &RunOptions) -> Result<Record, Error> {
-    Ok(Record {
-        id: new_id()?,
-        name: options.name.clone(),
-        image: options.image.clone(),
-        image_id: None,
-        layers: Vec::new(),
-        command: Vec::new(),
-        exit_code: None,
-    })
 }
 
 /// Now the container stands on these layers: `rlab image rm` will leave them alone.

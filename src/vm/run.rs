@@ -8,7 +8,7 @@ use super::machine::{Answer, Outcome, Reached, Session, start};
 use super::options::MachineOptions;
 use super::prepare::{find_kernel, forwards, make_disk, order};
 use super::shares::{self, Serving};
-use crate::engine::container::{Container, Record, new_id};
+use crate::engine::container::{Container, Record};
 use crate::engine::{self, Home, Sources, Telling, command, go_on, heeding, image_config, obtain};
 use crate::image::reference::Reference;
 use crate::image::store::Store;
@@ -37,7 +37,7 @@ pub fn run(home: &Home, options: &MachineOptions, sources: &Sources<'_>, telling
     let store = Store::open(&home.root).map_err(engine::Error::from)?;
     let broken = |errno| engine::Error::from(shim::Error::Streams { what: "signalfd4", errno });
     let mut signals = Signals::new().map_err(broken)?;
-    let mut container = Container::new(home, record(options)?)?;
+    let mut container = Container::new(home, Record::new(&options.image, options.name.clone())?)?;
     if let Some(replay) = telling.replay {
         trace::acting(Actor::Vm, || engine::listen(home, &container, replay))?;
     }
@@ -123,18 +123,6 @@ fn live(mut machine: On<'_>, options: &MachineOptions, container: &Container) ->
     // What went wrong before is no failure of the switching off, and is told before what could not be taken away.
     let ended = judge(lived, session, qemu_ended, &said, options)?;
     error.map_or(Ok(ended), |error| Err(error.into()))
-}
-
-fn record(options: &MachineOptions) -> Result<Record, Error> {
-    Ok(Record {
-        id: new_id()?,
-        name: options.name.clone(),
-        image: options.image.clone(),
-        image_id: None,
-        layers: Vec::new(),
-        command: Vec::new(),
-        exit_code: None,
-    })
 }
 
 /// From power to the program's end. What a stage waits for in vain is its failure, and the reason is found afterwards.

@@ -1,13 +1,12 @@
 //! `rlab vm run`: the flags of `rlab run` that mean something to a machine, and the machine's own.
 
+use crate::cli::program::{NameArgs, ProgramArgs, Pull, ports};
 use crate::cli::progress::{Bars, Quiet};
-use crate::cli::run::{Pull, env, ports};
 use crate::cli::settings::{self, RegistryArgs};
 use crate::cli::watching::{self, WatchArgs};
 use crate::cli::{Context, Failure, values};
 use crate::engine::{self, Sources};
 use crate::image::progress::Progress;
-use crate::network::{self, Dns};
 use crate::sys;
 use crate::vm::accel::Accel;
 use crate::vm::options::{DEFAULT_MEMORY, MachineOptions};
@@ -46,30 +45,8 @@ pub struct Args {
     /// Has no meaning here: nothing of a machine is kept when it has ended
     #[arg(long)]
     rm: bool,
-    /// Pass standard input on
-    #[arg(short, long)]
-    interactive: bool,
-    /// Give the program a terminal
-    #[arg(short, long)]
-    tty: bool,
-    /// Set a variable: NAME=VALUE, or NAME for the value it has here
-    #[arg(short, long, value_name = "NAME[=VALUE]")]
-    env: Vec<String>,
-    /// Set the variables of a file
-    #[arg(long, value_name = "FILE")]
-    env_file: Vec<PathBuf>,
-    /// Start in this directory
-    #[arg(short, long, value_name = "DIR")]
-    workdir: Option<String>,
-    /// Run as this user: name|uid[:group|gid]
-    #[arg(short, long)]
-    user: Option<String>,
-    /// Run this in place of the image's entrypoint
-    #[arg(long, value_name = "PROGRAM")]
-    entrypoint: Option<String>,
-    /// The host name inside
-    #[arg(short = 'h', long)]
-    hostname: Option<String>,
+    #[command(flatten)]
+    program: ProgramArgs,
     /// A setting of the guest's own kernel: vm.swappiness=10
     #[arg(long, value_name = "NAME=VALUE", value_parser = values::sysctl)]
     sysctl: Vec<(String, String)>,
@@ -93,18 +70,8 @@ pub struct Args {
     /// Which network: QEMU's own, or no card at all
     #[arg(long, visible_alias = "net", value_enum, default_value = "user", help_heading = "Network")]
     network: Network,
-    /// Ask this name server
-    #[arg(long, value_name = "ADDRESS", help_heading = "Network")]
-    dns: Vec<std::net::IpAddr>,
-    /// Look up short names in this domain
-    #[arg(long, value_name = "DOMAIN", help_heading = "Network")]
-    dns_search: Vec<String>,
-    /// Option for the resolver
-    #[arg(long, value_name = "OPTION", help_heading = "Network")]
-    dns_option: Vec<String>,
-    /// Another line of /etc/hosts: name:address
-    #[arg(long, value_name = "NAME:ADDRESS", value_parser = network::parse_extra_host, help_heading = "Network")]
-    add_host: Vec<network::ExtraHost>,
+    #[command(flatten)]
+    names: NameArgs,
 
     #[command(flatten, next_help_heading = "Registry")]
     registry: RegistryArgs,
@@ -138,10 +105,7 @@ fn memory_mib(text: &str) -> Result<u64, String> {
 /// Runs the machine and gives its program's exit code.
 pub fn run(args: Args, context: &mut Context) -> Result<u8, Failure> {
     sys::arm_injection(&args.inject);
-    if args.interactive && args.tty && !sys::isatty(std::io::stdin()) {
-        let reason = "the input device is not a TTY: leave -t out to pass a file or a pipe on".to_owned();
-        return Err(Failure::Flag { flag: "-it", reason });
-    }
+    args.program.check_terminal()?;
     let (config, client, platform) = settings::load(&args.registry, context)?;
     let telling = args.watching.telling(context, || heading(&args))?;
     let (explains, policy) = (args.watching.explains(), args.pull.into());
@@ -163,17 +127,17 @@ fn heading(args: &Args) -> String {
 
 fn options(args: Args) -> Result<MachineOptions, Failure> {
     Ok(MachineOptions {
-        env: env(&args.env_file, &args.env)?,
+        env: args.program.env()?,
         ports: ports(&args.publish)?,
         image: args.image,
         command: args.command,
         name: args.name,
-        interactive: args.interactive,
-        terminal: args.tty,
-        workdir: args.workdir,
-        user: args.user,
-        entrypoint: args.entrypoint,
-        hostname: args.hostname,
+        interactive: args.program.interactive,
+        terminal: args.program.tty,
+        workdir: args.program.workdir,
+        user: args.program.user,
+        entrypoint: args.program.entrypoint,
+        hostname: args.program.hostname,
         binds: args.volume,
         tmpfs: args.tmpfs,
         read_only: args.read_only,
@@ -181,8 +145,8 @@ fn options(args: Args) -> Result<MachineOptions, Failure> {
         cpus: args.cpus,
         balloon: args.balloon,
         network: args.network == Network::User,
-        dns: Dns { servers: args.dns, search: args.dns_search, options: args.dns_option },
-        extra_hosts: args.add_host,
+        extra_hosts: args.names.add_host.clone(),
+        dns: args.names.dns(),
         sysctl: args.sysctl,
         kernel: args.kernel,
         accel: args.accel,
