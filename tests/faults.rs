@@ -152,8 +152,8 @@ fn a_rule_that_means_no_call_is_refused_before_anything_is_made() {
     let rlab = Rlab::new();
     for (rule, said) in [
         ("mount", "is no rule: one reads CALL=ERRNO"),
-        ("reboot=EPERM", "rlab makes no call \"reboot\""),
-        ("boot/mount=EPERM", "there is no stage \"boot\""),
+        ("swapon=EPERM", "rlab makes no call \"swapon\""),
+        ("reactor/mount=EPERM", "there is no stage \"reactor\""),
         ("mount=ENOPE", "there is no error \"ENOPE\""),
         ("execve=pause", "nothing of rlab is left in it"),
     ] {
