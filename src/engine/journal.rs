@@ -59,6 +59,7 @@ impl Journal {
         self.list.write_all(&line)
     }
 
+    // ANCHOR: undo
     /// Takes everything away, newest first, and goes on after an error. Gives how many of each sort there were, and the
     /// first error of what could not be taken away.
     ///
@@ -80,6 +81,7 @@ impl Journal {
         let (_, error) = self.take_away(&refused);
         (counts, error)
     }
+    // ANCHOR_END: undo
 
     /// Gives what refused to go, and why the first of it did.
     fn take_away<'a>(&self, things: &[&'a Made]) -> (Vec<&'a Made>, Option<Error>) {

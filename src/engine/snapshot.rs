@@ -50,6 +50,7 @@ pub fn create(
     Ok(rootfs)
 }
 
+// ANCHOR: overlay
 fn overlay(lower: &[PathBuf], upper: &Path, work: &Path, rootfs: &Path, image: &ImageRecord) -> Result<(), Error> {
     // The names of many layers would not fit into one page. From inside the store they are short.
     let base = lower.first().and_then(|layer| layer.parent()?.parent()).map(Path::to_owned).unwrap_or_default();
@@ -66,6 +67,7 @@ fn overlay(lower: &[PathBuf], upper: &Path, work: &Path, rootfs: &Path, image: &
     chdir(Path::new("/")).map_err(refused("snapshot"))?;
     mounted.map_err(refused("snapshot"))
 }
+// ANCHOR_END: overlay
 
 /// overlayfs splits its options at commas and colons.
 fn escaped(path: &Path) -> String {

@@ -56,6 +56,7 @@ pub struct PullReport {
     pub duration: Duration,
 }
 
+// ANCHOR: pull
 /// Fetches what is not here yet. All threads have ended when this returns, whatever it returns.
 pub fn pull(lease: &Lease, client: &Client, resolved: &Resolved, progress: &dyn Progress) -> Result<PullReport, Error> {
     let began = Instant::now();
@@ -78,6 +79,7 @@ pub fn pull(lease: &Lease, client: &Client, resolved: &Resolved, progress: &dyn 
     };
     Ok(PullReport { wire_bytes: blobs.iter().map(wire).sum(), blobs, exchanges, duration: began.elapsed() })
 }
+// ANCHOR_END: pull
 
 /// Which of the wanted blobs an address is about, from 1. What is about none, a token say, comes first.
 fn place(url: &str, wanted: &[&Descriptor]) -> usize {

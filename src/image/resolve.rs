@@ -81,6 +81,7 @@ pub fn resolve(client: &Client, reference: &Reference, platform: &Platform) -> R
     Ok(resolved)
 }
 
+// ANCHOR: at
 fn at(
     client: &Client,
     reference: &Reference,
@@ -115,6 +116,7 @@ fn at(
         exchanges: Vec::new(),
     })
 }
+// ANCHOR_END: at
 
 fn fetch(
     client: &Client,

@@ -46,6 +46,7 @@ pub struct VerifyReport {
     pub record: ImageRecord,
 }
 
+// ANCHOR: chain
 /// Compares every blob of an image with the digest it is named by.
 pub fn verify(lease: &Lease, resolved: &Resolved) -> Result<VerifyReport, Error> {
     let index = resolved.index.iter().map(|index| (Link::Index, &index.descriptor.digest));
@@ -70,6 +71,7 @@ fn check(lease: &Lease, link: Link, promised: &Digest) -> Result<Check, Error> {
     }
     Ok(Check { link, promised: promised.clone(), found, bytes })
 }
+// ANCHOR_END: chain
 
 /// Joins what the manifest says of the layers with what the config says.
 fn record(lease: &Lease, resolved: &Resolved) -> Result<ImageRecord, Error> {

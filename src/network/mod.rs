@@ -161,6 +161,7 @@ fn isolate(request: &Request, record: Record<'_>) -> Result<PathBuf> {
     Ok(path)
 }
 
+// ANCHOR: connect
 fn connect(request: &Request, netns: &std::path::Path, record: Record<'_>) -> Result<Endpoint> {
     let Request { id, run, .. } = request;
     let bridge = bridge::name(&request.root);
@@ -179,6 +180,7 @@ fn connect(request: &Request, netns: &std::path::Path, record: Record<'_>) -> Re
     let mac = subnet::mac_of(ip).map(|byte| format!("{byte:02x}")).join(":");
     Ok(Endpoint { bridge, ip, prefix_len: subnet.prefix_len, gateway: subnet.gateway(), mac, ports })
 }
+// ANCHOR_END: connect
 
 fn publish(request: &Request, bridge: &str, ip: Ipv4Addr, record: Record<'_>) -> Result<Vec<PortBinding>> {
     let dropped = rules::foreign_drop(bridge)?;

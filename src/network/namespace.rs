@@ -14,6 +14,7 @@ use std::path::Path;
 /// The name of the container's end of the cable.
 pub const INSIDE: &str = "eth0";
 
+// ANCHOR: create
 /// Makes a namespace with its loopback switched on, and pins it to `path`.
 pub fn create(path: &Path) -> Result<()> {
     if let Some(dir) = path.parent()
@@ -35,6 +36,7 @@ pub fn create(path: &Path) -> Result<()> {
         Ok(())
     })
 }
+// ANCHOR_END: create
 
 /// Unpins a namespace. It ends with the last process in it; nothing else holds it.
 pub fn remove(path: &Path) -> Result<()> {

@@ -44,6 +44,7 @@ pub fn main(plan: &Plan, inherited: &Inherited) -> ! {
     sys::exit_now(1)
 }
 
+// ANCHOR: order
 fn run(plan: &Plan, inherited: &Inherited) -> Result<Infallible, Failure> {
     let socket = inherited.socket.as_fd();
     join(plan, inherited)?;
@@ -82,6 +83,7 @@ fn run(plan: &Plan, inherited: &Inherited) -> Result<Infallible, Failure> {
         exec::execve(plan, &program)
     })
 }
+// ANCHOR_END: order
 
 /// Up to being in every namespace, and having a number there.
 fn join(plan: &Plan, inherited: &Inherited) -> Result<(), Failure> {

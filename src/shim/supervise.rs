@@ -55,6 +55,7 @@ pub fn supervise(
     }
 }
 
+// ANCHOR: watch
 /// Until the program has ended (`None`) or someone asks for its end (the signal).
 fn watch(created: &Created, relay: &mut Relay, signals: &mut Signals) -> Result<Option<i32>, Error> {
     loop {
@@ -77,7 +78,9 @@ fn watch(created: &Created, relay: &mut Relay, signals: &mut Signals) -> Result<
         }
     }
 }
+// ANCHOR_END: watch
 
+// ANCHOR: ask
 /// Sends the signal. Process 1 of a PID namespace is special: a signal that it has no handler for is not delivered to it
 /// at all, unless it is SIGKILL or SIGSTOP. So a program that never thought of being process 1 could not be stopped.
 fn ask_to_end(created: &Created, signal: i32) -> Result<(), Error> {
@@ -92,6 +95,7 @@ fn ask_to_end(created: &Created, signal: i32) -> Result<(), Error> {
     }
     Ok(())
 }
+// ANCHOR_END: ask
 
 fn end_of_program(created: &Created, relay: &mut Relay, before: Option<&Counters>) -> Result<Ended, Error> {
     relay.end_input();

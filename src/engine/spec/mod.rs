@@ -46,6 +46,7 @@ pub struct Order<'a> {
     pub console: Option<(u16, u16)>,
 }
 
+// ANCHOR: spec
 /// The form.
 pub fn spec(order: &Order<'_>) -> Result<Value, super::Error> {
     let options = order.options;
@@ -77,6 +78,7 @@ pub fn spec(order: &Order<'_>) -> Result<Value, super::Error> {
     }
     Ok(spec)
 }
+// ANCHOR_END: spec
 
 /// What Docker refuses as well, because one of the two would be ignored.
 fn refuse_contradictions(options: &RunOptions) -> Result<(), super::Error> {

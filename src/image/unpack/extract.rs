@@ -110,6 +110,7 @@ impl<'a> Extractor<'a> {
         self.finish_directory(&place, &place.parent, Vec::new())
     }
 
+    // ANCHOR: hide
     fn hide(&mut self, place: &Place) -> Result<(), Error> {
         if place.name == OPAQUE {
             self.counts.opaque += 1;
@@ -136,6 +137,7 @@ impl<'a> Extractor<'a> {
             Some(_) => Ok(()),
         }
     }
+    // ANCHOR_END: hide
 
     fn directory(&mut self, place: &Place, mut path: Vec<u8>) -> Result<(), Error> {
         let failed = place.failed("create the directory");

@@ -93,6 +93,7 @@ pub struct Unpacked {
     pub counts: Counts,
 }
 
+// ANCHOR: unpack
 /// Unpacks a blob into an empty directory and compares what came out with the promise.
 pub fn unpack_into(
     blob: &File,
@@ -123,6 +124,7 @@ pub fn unpack_into(
     }
     Ok(Unpacked { compression, packed_bytes, unpacked_bytes, counts })
 }
+// ANCHOR_END: unpack
 
 /// Hashes and measures a blob's tar stream without writing it: what an image assembled here promises.
 pub fn diff_id(blob: &File) -> Result<(Digest, u64), Error> {

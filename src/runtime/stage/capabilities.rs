@@ -20,6 +20,7 @@ pub fn apply(plan: &Plan) -> Outcome {
     trace::observe(Probe::Capabilities, || cut(wanted))
 }
 
+// ANCHOR: cut
 /// Three steps, and each needs what the next takes away.
 fn cut(wanted: &Capabilities) -> Outcome {
     // After the change of user, the capabilities are permitted but no longer in force; CAP_SETPCAP must be.
@@ -40,6 +41,7 @@ fn cut(wanted: &Capabilities) -> Outcome {
     }
     Ok(())
 }
+// ANCHOR_END: cut
 
 /// A kernel that is older than the capability refuses: nobody has it then. It is asked before that is believed.
 fn drop_one(number: u32, name: &str) -> Outcome {

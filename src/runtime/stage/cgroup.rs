@@ -11,6 +11,7 @@ use crate::runtime::error::Error;
 use crate::trace::{self, probe};
 use serde_json::{Value, json};
 
+// ANCHOR: stage
 /// Makes the groups of `plan` and writes its limits.
 pub fn apply(plan: &cgroup::Plan) -> Result<Cgroup, Error> {
     let group = plan.create()?;
@@ -30,3 +31,4 @@ pub fn apply(plan: &cgroup::Plan) -> Result<Cgroup, Error> {
 pub fn join(group: &Cgroup, pid: i32) -> Result<(), cgroup::Error> {
     probe::observe(probe::Probe::Groups(pid), || group.join(pid))
 }
+// ANCHOR_END: stage

@@ -12,6 +12,7 @@ use crate::sys::mount::{chdir, chroot};
 use crate::trace::{self, Probe};
 use std::path::Path;
 
+// ANCHOR: stage
 /// Makes the plan's tree the root directory of this process.
 pub fn apply(plan: &Plan) -> Outcome {
     trace::observe(Probe::Root, || {
@@ -21,3 +22,4 @@ pub fn apply(plan: &Plan) -> Outcome {
         Ok(chdir(Path::new("/"))?)
     })
 }
+// ANCHOR_END: stage

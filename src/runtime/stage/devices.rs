@@ -46,6 +46,7 @@ pub fn own_null(tree: &RootDir) -> Outcome<OwnedFd> {
     Ok(null.open()?)
 }
 
+// ANCHOR: one
 fn one(plan: &Plan, tree: &RootDir, device: &Device) -> Outcome {
     // Root of a user namespace has CAP_MKNOD there, but the kernel asks for it in the first one: a node is a way to a
     // driver, and drivers know nothing of namespaces. A bind mount of the host's node serves as well.
@@ -60,6 +61,7 @@ fn one(plan: &Plan, tree: &RootDir, device: &Device) -> Outcome {
         other => Ok(other?),
     }
 }
+// ANCHOR_END: one
 
 /// A pseudoterminal from the container's own devpts, bound over /dev/console.
 ///

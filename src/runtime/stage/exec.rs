@@ -13,6 +13,7 @@ use std::convert::Infallible;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
+// ANCHOR: prepare
 /// Goes to the working directory and finds the program's file.
 pub fn prepare(plan: &Plan) -> Outcome<PathBuf> {
     // As the user it will be: a directory that only root may enter is refused to the program as well.
@@ -42,3 +43,4 @@ pub fn execve(plan: &Plan, program: &Path) -> Outcome<Infallible> {
     let _default_already = sys::reset_signals();
     sys::execve(program, &plan.args, &plan.env).map_err(|error| not_runnable(program, &error))
 }
+// ANCHOR_END: prepare

@@ -10,6 +10,7 @@ use crate::runtime::plan::Plan;
 use crate::sys;
 use crate::trace::{self, Probe};
 
+// ANCHOR: stage
 /// Sets the names.
 pub fn apply(plan: &Plan) -> Outcome {
     let own = plan.namespaces.iter().any(|namespace| namespace.flag == sys::CLONE_NEWUTS);
@@ -23,3 +24,4 @@ pub fn apply(plan: &Plan) -> Outcome {
         Ok(())
     })
 }
+// ANCHOR_END: stage

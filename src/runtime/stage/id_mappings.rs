@@ -11,6 +11,7 @@ use crate::sys;
 use crate::trace::{self, Probe};
 use std::path::PathBuf;
 
+// ANCHOR: stage
 /// Writes the maps of the process `pid`.
 pub fn apply(plan: &Plan, pid: i32) -> Outcome {
     if !plan.creates(sys::CLONE_NEWUSER) {
@@ -23,6 +24,7 @@ pub fn apply(plan: &Plan, pid: i32) -> Outcome {
         Ok(())
     })
 }
+// ANCHOR_END: stage
 
 /// The process takes the number 0 of its namespace. It still has the number it came with, which the map may not know.
 pub fn become_root() -> Outcome {

@@ -47,6 +47,7 @@ fn present(tree: &RootDir, path: &Path) -> Outcome<Option<Place>> {
     }
 }
 
+// ANCHOR: cover
 /// A file disappears under /dev/null, a directory under an empty tmpfs.
 ///
 /// Covered, not removed: nobody can remove a file of /proc. And not protected by its mode either, because root inside
@@ -80,3 +81,4 @@ fn read_only(tree: &RootDir, place: &Place, path: &Path) -> Outcome {
         | MsFlags::MS_NOEXEC;
     Ok(mount_at(None, &place, None, flags, None)?)
 }
+// ANCHOR_END: cover

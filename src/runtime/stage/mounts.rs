@@ -23,6 +23,7 @@ const NEEDS_REMOUNT: MsFlags = MsFlags::MS_RDONLY
     .union(MsFlags::MS_NODIRATIME)
     .union(MsFlags::MS_RELATIME);
 
+// ANCHOR: apply
 /// Mounts everything the plan asks for. Gives the tree, opened once, for the stages after it.
 pub fn apply(plan: &Plan) -> Outcome<RootDir> {
     trace::observe(Probe::Mounts(plan.rootfs()), || {
@@ -40,6 +41,7 @@ pub fn apply(plan: &Plan) -> Outcome<RootDir> {
         Ok(tree)
     })
 }
+// ANCHOR_END: apply
 
 fn one(tree: &RootDir, wanted: &Mount, plan: &Plan) -> Outcome {
     match wanted.kind.as_str() {
@@ -52,6 +54,7 @@ fn one(tree: &RootDir, wanted: &Mount, plan: &Plan) -> Outcome {
     }
 }
 
+// ANCHOR: filesystem
 /// A filesystem that the kernel makes up. It belongs to the namespaces of the process that mounts it, so it has to be
 /// mounted from in here: /proc shows this PID namespace, /sys this network namespace, /dev/mqueue these queues.
 fn filesystem(tree: &RootDir, wanted: &Mount) -> Outcome {
@@ -74,6 +77,7 @@ fn refuse_link(tree: &RootDir, wanted: &Mount) -> Outcome {
     }
     Ok(())
 }
+// ANCHOR_END: filesystem
 
 /// A directory or file of the host's, shown at a second place. Not a copy: what is written here is written there.
 fn bind(tree: &RootDir, wanted: &Mount) -> Outcome {

@@ -18,6 +18,7 @@ use serde_json::json;
 /// so unshare makes it for the children to come, and setns enters it, see time_namespaces(7).
 const LATER: i32 = sys::CLONE_NEWCGROUP | sys::CLONE_NEWTIME;
 
+// ANCHOR: stage
 /// Makes the process. Comes back twice: in the parent and in the child.
 ///
 /// One call for all of them is more than short. Were the user namespace made first and the others after it, in calls of
@@ -52,6 +53,7 @@ pub fn join(plan: &Plan) -> Outcome {
     }
     Ok(())
 }
+// ANCHOR_END: stage
 
 /// unshare makes it for the children to come and leaves this process where it is, see time_namespaces(7). setns moves it.
 fn enter_time_namespace(flag: i32, spelt: &str) -> Outcome {

@@ -12,6 +12,7 @@ use crate::sys::mount::{MsFlags, chdir, mount, pivot_root, umount2};
 use crate::trace::{self, Probe};
 use std::path::Path;
 
+// ANCHOR: stage
 /// Makes the plan's tree the root of this mount namespace and lets go of the host's.
 pub fn apply(plan: &Plan) -> Outcome {
     trace::observe(Probe::Root, || {
@@ -37,3 +38,4 @@ fn read_only() -> Outcome {
     let flags = MsFlags::MS_REMOUNT | MsFlags::MS_BIND | MsFlags::MS_RDONLY;
     Ok(mount(None, Path::new("/"), None, flags, None)?)
 }
+// ANCHOR_END: stage

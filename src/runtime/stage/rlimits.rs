@@ -10,6 +10,7 @@ use crate::sys;
 use crate::trace::{self, Probe};
 use std::path::Path;
 
+// ANCHOR: stage
 /// Sets the limits, soft and hard in one call. A process may lower its hard limit for good, and raise its soft limit up to
 /// it; without CAP_SYS_RESOURCE, which Docker's default leaves out, the hard limit holds for all that will ever run here.
 ///
@@ -29,3 +30,4 @@ pub fn apply(plan: &Plan) -> Outcome {
         Ok(())
     })
 }
+// ANCHOR_END: stage

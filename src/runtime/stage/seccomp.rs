@@ -14,6 +14,7 @@ use crate::sys;
 use crate::trace::{self, Probe};
 use serde_json::json;
 
+// ANCHOR: stage
 /// Sets no_new_privs if asked for, and loads the filter.
 ///
 /// The program was compiled before the clone, from names to numbers: nothing is left to go wrong here but the kernel's
@@ -40,3 +41,4 @@ pub fn apply(plan: &Plan) -> Outcome {
         Ok(())
     })
 }
+// ANCHOR_END: stage

@@ -11,6 +11,7 @@ use crate::sys;
 use crate::trace::{self, Probe};
 use std::path::PathBuf;
 
+// ANCHOR: stage
 /// Writes the settings.
 ///
 /// Each is a write(2) of a few letters into a file. What the container may not touch is refused when the file is opened,
@@ -28,3 +29,4 @@ pub fn apply(plan: &Plan) -> Outcome {
         Ok(())
     })
 }
+// ANCHOR_END: stage

@@ -10,6 +10,7 @@ use crate::runtime::plan::Plan;
 use crate::sys;
 use crate::trace::{self, Probe};
 
+// ANCHOR: stage
 /// Sets groups and user.
 pub fn apply(plan: &Plan) -> Outcome {
     trace::observe(Probe::Credentials, || {
@@ -22,3 +23,4 @@ pub fn apply(plan: &Plan) -> Outcome {
         Ok(sys::set_keepcaps(false)?)
     })
 }
+// ANCHOR_END: stage
