@@ -1,0 +1,1 @@
+sh box.sh --chroot --hostname {{box}} --cap-drop SYS_CHROOT

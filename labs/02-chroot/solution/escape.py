@@ -1,0 +1,24 @@
+# Goes into a root directory of its own, if one is named, and then tries to get out of it.
+import os
+import sys
+
+
+def escape():
+    os.makedirs("/tmp/door", exist_ok=True)
+    os.chroot("/tmp/door")
+    for _ in range(64):
+        os.chdir("..")
+    os.chroot(".")
+
+
+if len(sys.argv) > 1:
+    os.chroot(sys.argv[1])
+    os.chdir("/")
+    print("inside:", open("/etc/motd").read().strip())
+try:
+    escape()
+except OSError as error:
+    print("refused:", error)
+print("/ holds", " ".join(sorted(os.listdir("/"))))
+print("ready", flush=True)
+os.execv("/bin/sleep", ["sleep", "3"])

@@ -1,0 +1,1 @@
+sh box.sh --hostname {{box}}

@@ -1,0 +1,1 @@
+sh -eu tree.sh

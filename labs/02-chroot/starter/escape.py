@@ -1,0 +1,24 @@
+# Goes into a root directory of its own, if one is named, and then tries to get out of it.
+import os
+import sys
+
+
+def escape():
+    # TODO: five lines.
+    # 1. make a directory /tmp/door, and make it the root with os.chroot, without changing into it
+    # 2. the working directory is now outside of the root: go up with os.chdir(".."), many times
+    # 3. where you are now, make "." the root
+    pass
+
+
+if len(sys.argv) > 1:
+    os.chroot(sys.argv[1])
+    os.chdir("/")
+    print("inside:", open("/etc/motd").read().strip())
+try:
+    escape()
+except OSError as error:
+    print("refused:", error)
+print("/ holds", " ".join(sorted(os.listdir("/"))))
+print("ready", flush=True)
+os.execv("/bin/sleep", ["sleep", "3"])
