@@ -1,0 +1,2 @@
+# Give the container a user namespace of its own.
+exec rlab run --rm lab sleep 60
