@@ -1,5 +1,6 @@
 //! The command line: one file a command. Only here is anything printed.
 
+mod book;
 mod compare;
 mod doctor;
 mod explain;
@@ -64,6 +65,8 @@ enum Command {
     Vm(vm::Command),
     /// Run an image both ways, as a container and in a virtual machine, and measure both
     Compare(Box<compare::Args>),
+    /// Read the book: what a container is, stage by stage, beside the virtual machine
+    Book(book::Args),
     /// Examine this host: what is here, what is missing, what rlab can do with it
     Doctor(doctor::Args),
 }
@@ -99,8 +102,9 @@ pub fn main(argv: Vec<OsString>) -> ExitCode {
         Err(error) => return ui::usage(&error),
     };
     let mut context = Context { home: engine::Home::new(cli.root.as_deref()), config: cli.config, ui: Ui::new() };
-    // What an rlab left that was killed goes now, whatever this one was called for; but the doctor only looks.
-    if !matches!(cli.command, Command::Doctor(_)) {
+    // What an rlab left that was killed goes now, whatever this one was called for; but the doctor only looks, and a
+    // reader of the book need not be root.
+    if !matches!(cli.command, Command::Doctor(_) | Command::Book(_)) {
         engine::sweep(&context.home);
     }
     let result = match cli.command {
@@ -113,6 +117,7 @@ pub fn main(argv: Vec<OsString>) -> ExitCode {
         Command::Trace(args) => trace::run(&args, &mut context),
         Command::Vm(command) => vm::run(command, &mut context),
         Command::Compare(args) => compare::run(&args, &mut context),
+        Command::Book(args) => book::run(&args, &mut context),
         Command::Doctor(args) => doctor::run(&args, &mut context),
     };
     match result {
@@ -148,6 +153,9 @@ pub enum Failure {
     /// The smallest machine's.
     #[error("{0}")]
     Hello(#[from] crate::vm::hello::Error),
+    /// The book's.
+    #[error("{0}")]
+    Book(#[from] crate::book::Error),
     /// A flag's value.
     #[error("{flag}: {reason}")]
     Flag {
@@ -196,6 +204,7 @@ impl Failure {
             Failure::Registry(error) => error.hint(),
             Failure::Compare(error) => error.hint(),
             Failure::Hello(error) => error.hint(),
+            Failure::Book(error) => error.hint(),
             Failure::Flag { .. } => Some("rlab run --help".to_owned()),
             Failure::Platform(_) | Failure::File { .. } => None,
         }

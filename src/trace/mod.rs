@@ -11,7 +11,7 @@ mod signature;
 mod sink;
 mod stable;
 mod stage;
-mod texts;
+pub mod texts;
 mod view;
 
 pub use event::{Actor, Call, Event};
