@@ -15,6 +15,7 @@ greeting=$(sed -n 's/^greeting //p' "$server/etc/httpd.conf")
 # rlab is also the small tools of the lab image, when it is called by their names.
 mkdir -p "$server/bin"
 ln -sf "$(command -v rlab)" "$server/bin/httpd"
+ln -sf "$(command -v rlab)" "$server/bin/get"
 "$server/bin/httpd" -p "$port" "$greeting" >"$server/log" &
 httpd=$!
 until [ -s "$server/log" ]; do sleep 0.02; done
