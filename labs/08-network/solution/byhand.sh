@@ -64,7 +64,8 @@ ip netns exec $host nft add rule ip {{lan}} prerouting iifname up0 tcp dport {{p
 ip netns exec $world "$tools/httpd" -p 80 the world >"$tools/world.log" &
 servers="$servers $!"
 ip netns exec $box "$tools/httpd" -p 80 {{word}} in the box >"$tools/box.log" &
-servers="$servers $!"
+in_box=$!
+servers="$servers $in_box"
 until [ -s "$tools/world.log" ] && [ -s "$tools/box.log" ]; do sleep 0.02; done
 echo ready
-wait
+wait "$in_box"

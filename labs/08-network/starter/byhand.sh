@@ -49,7 +49,8 @@ ip netns exec $host sysctl -q -w net.ipv4.ip_forward=1
 ip netns exec $world "$tools/httpd" -p 80 the world >"$tools/world.log" &
 servers="$servers $!"
 ip netns exec $box "$tools/httpd" -p 80 {{word}} in the box >"$tools/box.log" &
-servers="$servers $!"
+in_box=$!
+servers="$servers $in_box"
 until [ -s "$tools/world.log" ] && [ -s "$tools/box.log" ]; do sleep 0.02; done
 echo ready
-wait
+wait "$in_box"
