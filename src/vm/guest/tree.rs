@@ -56,6 +56,7 @@ pub fn begin() -> Result<(), Failure> {
     Ok(())
 }
 
+// ANCHOR: stack
 /// Stacks memory on the disk: the same overlayfs that makes a container's tree, over one directory instead of one a layer.
 pub fn stack() -> Result<RootDir, Failure> {
     for path in [DISK_AT, MEMORY_AT, ROOT_AT] {
@@ -73,6 +74,7 @@ pub fn stack() -> Result<RootDir, Failure> {
         .map_err(refused("guest_init"))?;
     RootDir::open(Path::new(ROOT_AT)).map_err(refused("guest_init"))
 }
+// ANCHOR_END: stack
 
 /// Everything that is mounted or written below the new root. The image's own links are followed inside of it only.
 pub fn fill(root: &RootDir, order: &Order) -> Result<(), Failure> {

@@ -97,6 +97,7 @@ fn point_at_program(vcpu: &Vcpu) -> Result<kvm_regs, Error> {
     Ok(registers)
 }
 
+// ANCHOR: run
 /// The loop that every hypervisor has. KVM_RUN gives the processor to the guest and comes back when the guest does what
 /// is no matter of registers and memory alone; why it came back stands in a page that KVM and this process share.
 ///
@@ -135,6 +136,7 @@ fn run(kvm: &Kvm, vcpu: &mut Vcpu, start: kvm_regs, say: &mut dyn FnMut(&[u8])) 
         }
     }
 }
+// ANCHOR_END: run
 
 /// Where the guest is: its next instruction, and the next letter.
 fn place(regs: &kvm_regs) -> Value {

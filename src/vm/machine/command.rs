@@ -85,6 +85,7 @@ impl Forward {
     }
 }
 
+// ANCHOR: parts
 /// The parts, in the order in which a computer would be put together.
 pub fn parts(machine: &Machine) -> Vec<Part> {
     let mut parts = vec![
@@ -114,6 +115,7 @@ pub fn parts(machine: &Machine) -> Vec<Part> {
     parts.push(part("console", ["-chardev", &console, "-serial", "chardev:console"]));
     parts
 }
+// ANCHOR_END: parts
 
 /// All words of the parts, QEMU's own name first.
 pub fn argv(parts: &[Part]) -> Vec<String> {

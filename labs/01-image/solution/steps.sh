@@ -1,0 +1,2 @@
+sh make-image.sh
+sh unpack.sh image tree

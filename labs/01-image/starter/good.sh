@@ -1,0 +1,2 @@
+# Nothing to write here: what the check runs.
+sh unpack.sh image tree

@@ -1,0 +1,2 @@
+rlab run --rm --network none --hostname {{box}} --privileged \
+    lab sh -c 'echo ready; sleep 3'

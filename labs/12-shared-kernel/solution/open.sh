@@ -1,0 +1,2 @@
+# The same kind of container without the filter.
+rlab run --rm --security-opt seccomp=unconfined -h {{host}} lab sleep 5

@@ -1,0 +1,35 @@
+#!/bin/sh
+# Brings a server into the wanted state, whatever state it is in: sh converge.sh SERVER
+# It says at the end how many things it had to change.
+set -eu
+server=$1
+changed=0
+
+# Makes sure that there is the directory $1.
+folder() {
+    if [ ! -d "$1" ]; then
+        mkdir -p "$1"
+        changed=$((changed + 1))
+    fi
+}
+
+# Makes sure that the file $1 has the line $2, once.
+line() {
+    echo "$2" >>"$1"
+    changed=$((changed + 1))
+}
+
+# Makes sure that the file $1 gives the key $2 the value $3, and no other. Lines with other keys stay as they are.
+setting() {
+    echo "$2 $3" >>"$1"
+    changed=$((changed + 1))
+}
+
+# The wanted state.
+folder "$server/etc"
+folder "$server/srv"
+setting "$server/etc/httpd.conf" port {{port}}
+setting "$server/etc/httpd.conf" greeting {{word}}
+line "$server/etc/passwd" 'www:x:{{uid}}:{{uid}}::/srv:/bin/false'
+
+echo "changed=$changed"
