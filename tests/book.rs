@@ -24,6 +24,8 @@ pub struct Block {
     pub needs: Vec<String>,
     /// What of it this host lacks, in words.
     pub lacks: Vec<String>,
+    /// Whether it is run in the checkout; else in an empty folder.
+    pub in_checkout: bool,
     /// The name of its snapshot.
     pub slug: String,
 }
@@ -40,13 +42,15 @@ impl Block {
 pub fn blocks(rlab: &Rlab) -> Vec<Block> {
     let output = rlab.run(&["book", "blocks", "--from", ROOT]).succeeded();
     let list: Vec<Value> = serde_json::from_str(&output.stdout).unwrap();
-    let words = |value: &Value| value.as_array().unwrap().iter().map(|word| word.as_str().unwrap().to_owned()).collect();
+    let words =
+        |value: &Value| value.as_array().unwrap().iter().map(|word| word.as_str().unwrap().to_owned()).collect();
     let command = |command: &Value| (command["as_root"] == true, command["text"].as_str().unwrap().to_owned());
     let block = |block: &Value| Block {
         place: format!("{}:{}", block["page"].as_str().unwrap(), block["line"]),
         commands: block["commands"].as_array().unwrap().iter().map(command).collect(),
         needs: words(&block["needs"]),
         lacks: words(&block["lacks"]),
+        in_checkout: block["in_checkout"] == true,
         slug: block["slug"].as_str().unwrap().to_owned(),
     };
     list.iter().map(block).collect()

@@ -4,6 +4,7 @@ use super::fence::{Piece, pieces};
 use super::sources::Sources;
 use super::{Fault, host, labs};
 use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
 
 /// How a page shows what commands said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,6 +57,8 @@ pub struct Block {
     pub part: Part,
     /// What running it takes, by name.
     pub needs: Vec<String>,
+    /// Whether it is run in the checkout, for files of the book's own; else in an empty folder.
+    pub in_checkout: bool,
 }
 
 /// The longest name of a snapshot, without its end.
@@ -73,12 +76,13 @@ impl Block {
             Some("player") => Kind::Player,
             _ => return Ok(None),
         };
-        let mut block =
-            Block { page: page.to_owned(), line, kind, commands: commands(lines)?, part: Part::default(), needs: vec![] };
+        let commands = commands(lines)?;
+        let needs = implied(&commands);
+        let (page, part) = (page.to_owned(), Part::default());
+        let mut block = Block { page, line, kind, commands, part, needs, in_checkout: false };
         if block.commands.is_empty() {
             return Err(("the block has no command".to_owned(), "write one: `# rlab run --rm lab id`".to_owned()));
         }
-        block.needs = implied(&block.commands);
         for attribute in attributes {
             let (name, value) = attribute.split_once('=').unwrap_or((&attribute, ""));
             let list = || value.split('+').map(str::to_owned);
@@ -87,8 +91,9 @@ impl Block {
                 "head" => block.part.head = value.parse().ok(),
                 "grep" => block.part.grep = Some(value.to_owned()),
                 "needs" => block.needs.extend(list()),
+                "cwd" if value == "repository" => block.in_checkout = true,
                 other => {
-                    let next = "a block has stages=, head=, grep= and needs=".to_owned();
+                    let next = "a block has stages=, head=, grep=, needs= and cwd=repository".to_owned();
                     return Err((format!("a block has no attribute `{other}`"), next));
                 }
             }
@@ -96,13 +101,17 @@ impl Block {
         if let Some(unknown) = block.needs.iter().find(|need| !host::is_known(need)) {
             return Err((format!("nobody knows whether `{unknown}` is there"), format!("one of {}", host::known())));
         }
-        block.needs.dedup();
+        let mut seen = std::collections::BTreeSet::new();
+        block.needs.retain(|need| seen.insert(need.clone()));
         Ok(Some(block))
     }
 
     /// The name of its snapshot: the same commands, the same name.
     pub fn slug(&self) -> String {
-        let all: Vec<String> = self.commands.iter().map(Typed::typed).collect();
+        let mut all: Vec<String> = self.commands.iter().map(Typed::typed).collect();
+        if self.in_checkout {
+            all.push("$ cd repository".to_owned());
+        }
         let first = all.join(" ");
         let first = first.trim_start_matches(['#', '$', ' ']).trim_start_matches("rlab ");
         let words: Vec<String> = first
@@ -126,12 +135,13 @@ impl Block {
     }
 }
 
-/// Whether a name stands for these commands alone: one of rlab's, of plain words and long flags.
+/// Whether a name tells all of these commands: one of rlab's, of plain words and long flags.
 fn is_told_by(all: &[String], name: &str) -> bool {
-    let plain = |text: &str| text.chars().all(|letter| letter.is_ascii_lowercase() || " -=".contains(letter));
+    let letters = |text: &str| !text.is_empty() && text.chars().all(|letter| letter.is_ascii_lowercase());
+    let flag = |text: &str| text.starts_with("--") && text[2..].split(['-', '=']).all(letters);
     let [one] = all else { return false };
-    let Some(rest) = one.strip_prefix("# rlab ") else { return false };
-    plain(rest) && !name.is_empty() && !rest.contains("- ") && !rest.split(' ').any(|word| word.len() == 2)
+    one.strip_prefix("# rlab ")
+        .is_some_and(|rest| !name.is_empty() && rest.split(' ').all(|word| letters(word) || flag(word)))
 }
 
 /// The words of a block's head, cut at commas outside of quotes.
@@ -192,11 +202,21 @@ pub fn all(sources: &Sources) -> (Vec<Block>, Vec<Fault>) {
     let pages = sources.list("book/src").into_iter().filter(|path| path.ends_with(".md"));
     let pages = pages.filter_map(|path| Some((sources.text(&path)?, path)));
     let tasks = labs::all(sources).unwrap_or_default().into_iter().map(|lab| (lab.task, lab.path));
+    let mut of_slug: BTreeMap<String, Vec<Typed>> = BTreeMap::new();
     for (text, page) in pages.chain(tasks) {
         for piece in pieces(&text) {
             let Piece::Fence(fence) = piece else { continue };
             let lines: Vec<&str> = fence.lines.iter().map(String::as_str).collect();
-            match Block::parse(&page, fence.line, &fence.info, &lines) {
+            let parsed = Block::parse(&page, fence.line, &fence.info, &lines).and_then(|block| {
+                let Some(block) = block else { return Ok(None) };
+                let first = of_slug.entry(block.slug()).or_insert_with(|| block.commands.clone());
+                if *first == block.commands {
+                    return Ok(Some(block));
+                }
+                let next = "write one of them another way".to_owned();
+                Err((format!("other commands have a snapshot of the same name, {}", block.slug()), next))
+            });
+            match parsed {
                 Ok(block) => blocks.extend(block),
                 Err((what, next)) => faults.push(Fault { page: page.clone(), line: fence.line, what, next }),
             }
@@ -224,7 +244,9 @@ mod tests {
 
     #[test]
     fn output_by_hand_is_refused() {
-        for (info, lines) in [("console", &["# id", "uid=0(root)"][..]), ("console", &[]), ("console,tail=3", &["# id"])] {
+        for (info, lines) in
+            [("console", &["# id", "uid=0(root)"][..]), ("console", &[]), ("console,tail=3", &["# id"])]
+        {
             assert!(Block::parse("p.md", 1, info, lines).is_err(), "{info} {lines:?}");
         }
         assert!(Block::parse("p.md", 1, "console,needs=luck", &["# id"]).is_err());
@@ -232,13 +254,18 @@ mod tests {
 
     #[test]
     fn a_slug_is_readable_and_of_these_commands_alone() {
-        assert_eq!(parse("console", &["# rlab run --rm --stable --explain lab id"]).slug(), "run-rm-stable-explain-lab-id");
+        assert_eq!(
+            parse("console", &["# rlab run --rm --stable --explain lab id"]).slug(),
+            "run-rm-stable-explain-lab-id"
+        );
         let slugs = [
             &["# rlab run lab id"][..],
             &["# rlab run lab", "# id"],
             &["$ rlab run lab id"],
             &["# rlab run lab i/d"],
             &["# rlab run la b id"],
+            &["# rlab run -lab id"],
+            &["# rlab run lab-id"],
             &["# run lab id"],
         ]
         .map(|lines| parse("console", lines).slug());

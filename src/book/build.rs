@@ -38,7 +38,8 @@ pub fn build(options: &Options<'_>) -> Result<Vec<Fault>, Error> {
     config.build.build_dir = to.clone();
     config.build.create_missing = options.draft;
     let faults = Arc::new(Mutex::new(vec![]));
-    let mut book = MDBook::load_with_config(folder.path(), config).map_err(|error| Error::Mdbook(format!("{error:#}")))?;
+    let mut book =
+        MDBook::load_with_config(folder.path(), config).map_err(|error| Error::Mdbook(format!("{error:#}")))?;
     book.with_preprocessor(Rlab {
         sources: options.sources.clone(),
         knowledge: options.knowledge.clone(),

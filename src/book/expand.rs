@@ -1,12 +1,12 @@
 //! A page with everything put in that it names.
 
+use super::Fault;
 use super::block::{Block, Kind};
 use super::directive;
-use super::fence::{Piece, pieces};
+use super::fence::{Fence, Piece, pieces};
 use super::knowledge::Knowledge;
 use super::labs::Lab;
 use super::sources::Sources;
-use super::Fault;
 
 /// What pages are made from.
 pub struct Shelf<'a> {
@@ -43,10 +43,11 @@ pub fn expand(text: &str, page: &Page<'_>, shelf: &Shelf<'_>, faults: &mut Vec<F
             Piece::Fence(fence) => {
                 let lines: Vec<&str> = fence.lines.iter().map(String::as_str).collect();
                 let put_in = match Block::parse(page.file, fence.line, &fence.info, &lines) {
-                    Ok(None) => {
+                    Ok(None) if included(&lines).is_none() => {
                         out += &fence.whole;
                         continue;
                     }
+                    Ok(None) => include(&fence, page, shelf),
                     Ok(Some(block)) if block.kind == Kind::Player => directive::player::player(&block, shelf),
                     Ok(Some(block)) => directive::console::console(&block, shelf),
                     Err(refusal) => Err(refusal),
@@ -69,4 +70,21 @@ pub fn expand(text: &str, page: &Page<'_>, shelf: &Shelf<'_>, faults: &mut Vec<F
         out.push('\n');
     }
     out
+}
+
+/// The file that a block of code is, when it is nothing but that.
+fn included<'a>(lines: &[&'a str]) -> Option<&'a str> {
+    let [line] = lines else { return None };
+    line.trim().strip_prefix("{{#include ")?.strip_suffix("}}")
+}
+
+/// A block of code that is a file beside the page.
+fn include(fence: &Fence, page: &Page<'_>, shelf: &Shelf<'_>) -> Result<String, Refusal> {
+    let lines: Vec<&str> = fence.lines.iter().map(String::as_str).collect();
+    let beside = page.file.rsplit_once('/').map_or("", |(folder, _)| folder);
+    let path = format!("{beside}/{}", included(&lines).unwrap_or_default());
+    let Some(text) = shelf.sources.text(&path) else {
+        return Err((format!("{path} is not there"), "the path is from the page's own folder".to_owned()));
+    };
+    Ok(format!("````{}\n{}\n````", fence.info, text.trim_end()))
 }

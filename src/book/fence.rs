@@ -88,7 +88,8 @@ mod tests {
 
     #[test]
     fn a_page_is_cut_where_something_is_to_be_put_in() {
-        let page = "a\n```console\n# id\n```\n{{#stage exec}}\nb `{{#stage x}}`\n  ````md\n  ```\n  {{#lab 1}}\n  ````\n";
+        let page =
+            "a\n```console\n# id\n```\n{{#stage exec}}\nb `{{#stage x}}`\n  ````md\n  ```\n  {{#lab 1}}\n  ````\n";
         let found = pieces(page);
         assert_eq!(found.len(), 5);
         assert_eq!(found[0], Piece::Prose("a\n".to_owned()));
@@ -99,7 +100,8 @@ mod tests {
         assert_eq!(found[3], Piece::Prose("b `{{#stage x}}`\n".to_owned()));
         let Piece::Fence(quoted) = &found[4] else { panic!("{found:?}") };
         assert_eq!((quoted.line, quoted.lines.join("|")), (7, "```|{{#lab 1}}".to_owned()));
-        let whole: String = found.iter().map(|piece| if let Piece::Fence(fence) = piece { &fence.whole } else { "" }).collect();
+        let whole: String =
+            found.iter().map(|piece| if let Piece::Fence(fence) = piece { &fence.whole } else { "" }).collect();
         assert!(page.contains("```console\n# id\n```\n") && whole.ends_with("  ````\n"));
     }
 }

@@ -13,6 +13,7 @@ const KNOWN: &[(&str, &str)] = &[
     ("docker", "Docker"),
     ("nft", "nft"),
     ("python3", "Python 3"),
+    ("jq", "jq"),
     ("strace", "strace"),
     ("runc", "runc"),
     ("crun", "crun"),

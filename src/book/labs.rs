@@ -47,7 +47,8 @@ pub fn all(sources: &Sources) -> Result<Vec<Lab>, String> {
     let mut labs = vec![];
     for path in sources.list("labs").iter().filter(|path| path.ends_with("/lab.toml")) {
         let folder = path.trim_start_matches("labs/").trim_end_matches("/lab.toml").to_owned();
-        let head: Head = toml::from_str(&sources.text(path).unwrap_or_default()).map_err(|error| format!("{path}: {error}"))?;
+        let head: Head =
+            toml::from_str(&sources.text(path).unwrap_or_default()).map_err(|error| format!("{path}: {error}"))?;
         let path = format!("labs/{folder}/task.md");
         let task = sources.text(&path).unwrap_or_default();
         let Head { number, title, minutes, about, needs, stages } = head;

@@ -31,17 +31,16 @@ pub fn select(said: &[Said], part: &Part) -> Result<Vec<Vec<Line>>, String> {
     }
     let shown: Vec<Vec<Line>> = said.iter().map(|said| lines(&said.lines, part)).collect();
     match &part.grep {
-        Some(text) if shown.iter().flatten().all(|line| *line == Line::Cut) => Err(format!("no line has `{text}` in it")),
+        Some(text) if shown.iter().flatten().all(|line| *line == Line::Cut) => {
+            Err(format!("no line has `{text}` in it"))
+        }
         _ => Ok(shown),
     }
 }
 
 fn lines(all: &[String], part: &Part) -> Vec<Line> {
-    let mut shown: Vec<Line> = if part.stages.is_empty() {
-        all.iter().cloned().map(Line::Said).collect()
-    } else {
-        stages(all, &part.stages)
-    };
+    let mut shown: Vec<Line> =
+        if part.stages.is_empty() { all.iter().cloned().map(Line::Said).collect() } else { stages(all, &part.stages) };
     if let Some(text) = &part.grep {
         shown.retain(|line| matches!(line, Line::Said(said) if said.contains(text.as_str())));
     }
@@ -90,9 +89,13 @@ mod tests {
 
     #[test]
     fn stages_and_lines_are_chosen() {
-        let stages = |names: &[&str]| Part { stages: names.iter().map(|n| (*n).to_owned()).collect(), ..Part::default() };
+        let stages =
+            |names: &[&str]| Part { stages: names.iter().map(|n| (*n).to_owned()).collect(), ..Part::default() };
         assert_eq!(shown(&stages(&["exec"])).unwrap(), "…|── 2 exec ── (time) ──|   It runs.||…");
-        assert_eq!(shown(&stages(&["resolve", "wait"])).unwrap(), "…|── 1 resolve ── (time) ──|   A name.||…|── 3 wait ──|   W.");
+        assert_eq!(
+            shown(&stages(&["resolve", "wait"])).unwrap(),
+            "…|── 1 resolve ── (time) ──|   A name.||…|── 3 wait ──|   W."
+        );
         assert!(shown(&stages(&["boot"])).is_err());
         assert_eq!(shown(&Part { head: Some(1), ..Part::default() }).unwrap(), "rlab · run|…");
         assert_eq!(shown(&Part { grep: Some("uid".into()), ..Part::default() }).unwrap(), "uid=0");

@@ -22,7 +22,8 @@ impl Served {
     /// # Errors
     /// When it is taken.
     pub fn listen(port: u16) -> Result<Served, Error> {
-        let first = bound(SocketAddr::from((Ipv4Addr::LOCALHOST, port))).map_err(|error| Error::Port { port, error })?;
+        let first =
+            bound(SocketAddr::from((Ipv4Addr::LOCALHOST, port))).map_err(|error| Error::Port { port, error })?;
         let port = first.local_addr().map_err(Error::Server)?.port();
         let mut listeners = vec![first];
         // A host without IPv6 has one address less.

@@ -69,11 +69,8 @@ impl Sources {
                 let of = |name: &str, files: &mut dyn Iterator<Item = std::borrow::Cow<'static, str>>| {
                     files.map(|path| format!("{name}/{path}")).collect::<Vec<_>>()
                 };
-                let all = [
-                    of("book", &mut Pages::iter()),
-                    of("labs", &mut Labs::iter()),
-                    of("src", &mut Source::iter()),
-                ];
+                let all =
+                    [of("book", &mut Pages::iter()), of("labs", &mut Labs::iter()), of("src", &mut Source::iter())];
                 let below = format!("{folder}/");
                 all.into_iter().flatten().filter(|path| path.starts_with(&below)).collect()
             }

@@ -118,6 +118,7 @@ fn told(block: &Block) -> serde_json::Value {
         "commands": commands,
         "needs": block.needs,
         "lacks": block.lacks(),
+        "in_checkout": block.in_checkout,
         "slug": block.slug(),
     })
 }
@@ -144,7 +145,8 @@ fn knowledge() -> Knowledge {
 /// A command as clap knows it, and those below it. What is hidden from `--help` is hidden here.
 fn described(command: &mut clap::Command, name: &str) -> book::Command {
     let text = |styled: Option<&clap::builder::StyledStr>| styled.map(ToString::to_string).unwrap_or_default();
-    let arguments = command.get_arguments().filter(|argument| !argument.is_hide_set() && !is_everywhere(argument, name));
+    let arguments =
+        command.get_arguments().filter(|argument| !argument.is_hide_set() && !is_everywhere(argument, name));
     let arguments = arguments.map(argument).collect();
     let about = text(command.get_long_about().or(command.get_about()));
     let after = text(command.get_after_help());
@@ -168,7 +170,8 @@ fn argument(argument: &clap::Arg) -> book::Argument {
     let defaults: Vec<String> =
         argument.get_default_values().iter().map(|value| value.to_string_lossy().into_owned()).collect();
     let values = argument.get_possible_values().into_iter().filter(|value| takes && !value.is_hide_set());
-    let values = values.map(|value| (value.get_name().to_owned(), value.get_help().map(ToString::to_string).unwrap_or_default()));
+    let values = values
+        .map(|value| (value.get_name().to_owned(), value.get_help().map(ToString::to_string).unwrap_or_default()));
     let spelling = argument.to_string();
     let short = argument.get_short().filter(|_| argument.get_long().is_some());
     book::Argument {

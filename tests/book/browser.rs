@@ -76,7 +76,8 @@ fn what_is_wrong_with_a_page_is_seen() {
         <p style='color:black;background:rgba(0,0,0,.9)'>dark</p></main>";
     browser.go(&format!("data:text/html,<!doctype html>{page}"));
     let found = browser.run(LOOK).to_string();
-    for what in ["scrolls sideways", "id `a` is given twice", "no text for img", "no text for svg", "`pale`", "`dark`"] {
+    for what in ["scrolls sideways", "id `a` is given twice", "no text for img", "no text for svg", "`pale`", "`dark`"]
+    {
         assert!(found.contains(what), "{what}: {found}");
     }
     assert!(!found.contains("`black`") && !found.contains("`wide`"), "{found}");

@@ -38,7 +38,11 @@ fn every_block_shows_what_rlab_says() {
             Some(reason) => {
                 let because = format!("not checked here: {}: {}: {reason}", block.place, block.typed());
                 let excused = block.needs.iter().any(|need| EXCUSED.contains(&need.as_str()));
-                if excused { tell(&because) } else { skip::aloud(because) }
+                if excused {
+                    tell(&because)
+                } else {
+                    skip::aloud(because)
+                }
                 unchecked.insert(*slug);
             }
             None => {
@@ -102,7 +106,8 @@ struct Bench {
 impl Bench {
     fn new(warm: Rlab, blocks: &[Block]) -> Bench {
         let turn = alone();
-        let before = root().and(programs(&["ip", "nft"], "")).ok().map(|()| Inventory::take(&[&warm.folder().join("runs")]));
+        let before =
+            root().and(programs(&["ip", "nft"], "")).ok().map(|()| Inventory::take(&[&warm.folder().join("runs")]));
         if before.is_some() {
             warm.run(&["run", "--rm", "lab", "true"]).succeeded();
             if blocks.iter().any(|block| block.needs.iter().any(|need| need == "nginx")) {
@@ -132,13 +137,17 @@ impl Bench {
             let copied = Command::new("cp").arg("-al").args([self.warm.root(), own.root()]).status().unwrap();
             assert!(copied.success());
         }
-        let output = Running::start(&mut settled(&own, &script(block))).wait(PATIENCE);
+        let output = Running::start(&mut settled(&own, &script(block), block.in_checkout)).wait(PATIENCE);
         let said: Vec<&str> = output.stdout.split(MARK).skip(1).collect();
         assert_eq!(said.len(), block.commands.len(), "{}: a command was not run\n{output}", block.place);
         let mut transcript = String::new();
         for ((as_root, text), said) in block.commands.iter().zip(said) {
             let said = said.trim_end();
-            transcript += &format!("{} {text}\n{said}{}", if *as_root { '#' } else { '$' }, if said.is_empty() { "" } else { "\n" });
+            transcript += &format!(
+                "{} {text}\n{said}{}",
+                if *as_root { '#' } else { '$' },
+                if said.is_empty() { "" } else { "\n" }
+            );
         }
         transcript
     }
@@ -161,7 +170,7 @@ fn script(block: &Block) -> String {
 }
 
 /// A shell on a machine that is always the same, with `rlab` on its PATH.
-fn settled(own: &Rlab, script: &str) -> Command {
+fn settled(own: &Rlab, script: &str, in_checkout: bool) -> Command {
     let bin = own.folder().join("bin");
     std::fs::create_dir(&bin).unwrap();
     std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_rlab"), bin.join("rlab")).unwrap();
@@ -176,6 +185,6 @@ fn settled(own: &Rlab, script: &str) -> Command {
     command.args(["-c", script]).env_clear().envs(template.get_envs().filter_map(|(name, value)| Some((name, value?))));
     let path = std::env::var("PATH").unwrap_or_default();
     command.env("PATH", format!("{}:{path}:/usr/sbin:/sbin", bin.display()));
-    command.current_dir(work).stdin(Stdio::null());
+    command.current_dir(if in_checkout { Path::new(ROOT) } else { &work }).stdin(Stdio::null());
     command
 }

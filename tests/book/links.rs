@@ -69,7 +69,9 @@ fn nothing_is_loaded_from_elsewhere() {
     let site = site();
     for name in site.pages() {
         let text = std::fs::read_to_string(site.folder().join(&name)).unwrap();
-        for element in text.split('<').filter(|element| ["script", "link", "img", "iframe"].iter().any(|n| element.starts_with(n))) {
+        for element in
+            text.split('<').filter(|element| ["script", "link", "img", "iframe"].iter().any(|n| element.starts_with(n)))
+        {
             let element = element.split('>').next().unwrap();
             assert!(!element.contains("://"), "{name}: <{element}>");
         }

@@ -91,7 +91,8 @@ fn a_page_that_names_what_is_not_there_is_told_by_its_line() {
     std::fs::create_dir_all(&book).unwrap();
     std::fs::create_dir_all(rlab.folder().join("checkout/labs")).unwrap();
     std::fs::write(book.join("SUMMARY.md"), "- [P](p.md)\n").unwrap();
-    std::fs::write(rlab.folder().join("checkout/book/book.toml"), "[build]\nuse-default-preprocessors = false\n").unwrap();
+    std::fs::write(rlab.folder().join("checkout/book/book.toml"), "[build]\nuse-default-preprocessors = false\n")
+        .unwrap();
     let build = |page: &str| {
         std::fs::write(book.join("p.md"), page).unwrap();
         let (from, to) = (rlab.folder().join("checkout"), rlab.folder().join("built"));

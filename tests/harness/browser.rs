@@ -119,7 +119,8 @@ impl Browser {
 
     #[track_caller]
     fn post(&self, command: &str, with: &Value) -> Value {
-        post(&self.agent, &format!("{}/{command}", self.session), with).unwrap_or_else(|error| panic!("{command}: {error}"))
+        post(&self.agent, &format!("{}/{command}", self.session), with)
+            .unwrap_or_else(|error| panic!("{command}: {error}"))
     }
 }
 

@@ -33,7 +33,12 @@ fn fields(properties: &Value, required: &Value, keep: &str) -> String {
         .map(|(name, field)| {
             let may = if is_required(name) { "" } else { " <i>not always there</i>" };
             let about = field["description"].as_str().map(sentence).unwrap_or_default();
-            format!("<div><code>{}</code> <span>{}{may}</span><p>{about}{}</p></div>", escape(name), sort(field), values(field))
+            format!(
+                "<div><code>{}</code> <span>{}{may}</span><p>{about}{}</p></div>",
+                escape(name),
+                sort(field),
+                values(field)
+            )
         })
         .collect();
     if rows.is_empty() {
@@ -53,7 +58,8 @@ fn sort(field: &Value) -> String {
 
 /// The values that a field can have, where they are few; the calls have a table of their own.
 fn values(field: &Value) -> String {
-    let all: Vec<String> = field["enum"].as_array().into_iter().flatten().filter_map(Value::as_str).map(escape).collect();
+    let all: Vec<String> =
+        field["enum"].as_array().into_iter().flatten().filter_map(Value::as_str).map(escape).collect();
     if all.is_empty() || all.len() > 60 {
         return String::new();
     }

@@ -18,7 +18,8 @@ pub fn figure(arguments: &str, shelf: &Shelf<'_>) -> Result<String, Refusal> {
     };
     let drawing = single_line(&without_comments(&own_names(&drawing, name)));
     let label = format!("<svg role=\"img\" aria-label=\"{}\"", escape(alt));
-    let drawing = without_attribute(&without_attribute(&drawing, "role"), "aria-labelledby").replacen("<svg", &label, 1);
+    let drawing =
+        without_attribute(&without_attribute(&drawing, "role"), "aria-labelledby").replacen("<svg", &label, 1);
     Ok(format!("<figure class=\"drawing\">{drawing}</figure>"))
 }
 
@@ -59,10 +60,7 @@ mod tests {
     fn names_inside_a_drawing_are_its_own() {
         let text = r##"<svg role="img"><marker id="a"/><path data-id="a" marker-end="url(#a)"/></svg>"##;
         let told = own_names(text, "way");
-        assert_eq!(
-            told,
-            r##"<svg role="img"><marker id="way-a"/><path data-id="a" marker-end="url(#way-a)"/></svg>"##
-        );
+        assert_eq!(told, r##"<svg role="img"><marker id="way-a"/><path data-id="a" marker-end="url(#way-a)"/></svg>"##);
         assert!(without_attribute(&told, "role").starts_with("<svg><marker"));
         assert_eq!(without_comments("a<!-- b -->c<!-- d"), "ac");
     }

@@ -12,8 +12,10 @@ use serde_json::Value;
 pub fn player(block: &Block, shelf: &Shelf<'_>) -> Result<String, Refusal> {
     let said = snapshot::read(block, shelf.sources)?;
     let lines = said.iter().flat_map(|said| &said.lines);
-    let events: Vec<Value> =
-        lines.filter_map(|line| serde_json::from_str(line).ok()).filter(|event: &Value| event["kind"].is_string()).collect();
+    let events: Vec<Value> = lines
+        .filter_map(|line| serde_json::from_str(line).ok())
+        .filter(|event: &Value| event["kind"].is_string())
+        .collect();
     if events.is_empty() {
         let next = "give the command --explain=json, and --stable".to_owned();
         return Err(("no command of the block tells a trace".to_owned(), next));

@@ -11,7 +11,9 @@ pub fn published(shelf: &Shelf<'_>) -> String {
         .iter()
         .map(|figure| {
             let cell = |name: &str, value: Option<&String>| {
-                value.map(|value| format!("<div><span>{name}</span> <b>{}</b></div>", sentence(value))).unwrap_or_default()
+                value
+                    .map(|value| format!("<div><span>{name}</span> <b>{}</b></div>", sentence(value)))
+                    .unwrap_or_default()
             };
             let hand = if figure.at_first_hand { "" } else { " (quoted by another work, not read there)" };
             format!(

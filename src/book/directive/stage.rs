@@ -30,7 +30,8 @@ fn order(id: &str, page: &Page<'_>, shelf: &Shelf<'_>) -> Option<String> {
     let all: Vec<String> = shelf.stages.iter().map(name).collect();
     let at = all.iter().position(|stage| stage == id)?;
     // chroot stands in the place of pivot_root, so neither comes before or after the other.
-    let is_other = |stage: &&String| !matches!((id, stage.as_str()), ("chroot", "pivot_root") | ("pivot_root", "chroot"));
+    let is_other =
+        |stage: &&String| !matches!((id, stage.as_str()), ("chroot", "pivot_root") | ("pivot_root", "chroot"));
     let link = |stage: &String| format!("<a href=\"{}stages/{stage}.html\">{stage}</a>", page.to_root);
     let before = all[..at].iter().rev().find(is_other).map(|stage| format!("after {}", link(stage)));
     let after = all[at + 1..].iter().find(is_other).map(|stage| format!("before {}", link(stage)));
