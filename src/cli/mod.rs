@@ -5,6 +5,7 @@ mod doctor;
 mod explain;
 mod image;
 mod images;
+mod lab;
 mod program;
 mod progress;
 mod pull;
@@ -19,7 +20,7 @@ mod values;
 mod vm;
 mod watching;
 
-use crate::{engine, lab, network};
+use crate::{engine, network};
 use clap::{Parser, Subcommand};
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -64,6 +65,8 @@ enum Command {
     Vm(vm::Command),
     /// Run an image both ways, as a container and in a virtual machine, and measure both
     Compare(Box<compare::Args>),
+    /// The labs of the course: start one, check it, get a hint
+    Lab(lab::Args),
     /// Examine this host: what is here, what is missing, what rlab can do with it
     Doctor(doctor::Args),
 }
@@ -83,7 +86,7 @@ pub struct Context {
 /// The same file is three programs: `rlab`, the tools of the `lab` image (by the name it is called by), and the proxy of
 /// published ports (a process of its own, because it has threads and a process that makes containers must not).
 pub fn main(argv: Vec<OsString>) -> ExitCode {
-    if let Some(code) = lab::tools::main_if_tool(argv.iter().cloned()) {
+    if let Some(code) = crate::lab::tools::main_if_tool(argv.iter().cloned()) {
         return code;
     }
     if argv.get(1).is_some_and(|first| first == network::PROXY_COMMAND) {
@@ -113,6 +116,7 @@ pub fn main(argv: Vec<OsString>) -> ExitCode {
         Command::Trace(args) => trace::run(&args, &mut context),
         Command::Vm(command) => vm::run(command, &mut context),
         Command::Compare(args) => compare::run(&args, &mut context),
+        Command::Lab(args) => lab::run(args, &mut context),
         Command::Doctor(args) => doctor::run(&args, &mut context),
     };
     match result {
@@ -148,6 +152,9 @@ pub enum Failure {
     /// The smallest machine's.
     #[error("{0}")]
     Hello(#[from] crate::vm::hello::Error),
+    /// A lab's.
+    #[error("{0}")]
+    Lab(#[from] crate::lab::Error),
     /// A flag's value.
     #[error("{flag}: {reason}")]
     Flag {
@@ -196,6 +203,7 @@ impl Failure {
             Failure::Registry(error) => error.hint(),
             Failure::Compare(error) => error.hint(),
             Failure::Hello(error) => error.hint(),
+            Failure::Lab(error) => error.hint(),
             Failure::Flag { .. } => Some("rlab run --help".to_owned()),
             Failure::Platform(_) | Failure::File { .. } => None,
         }
