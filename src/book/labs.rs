@@ -1,7 +1,9 @@
 //! The labs as the book shows them: what each is about, and its task.
 
 use super::sources::Sources;
-use serde::Deserialize;
+use crate::lab::course::Filled;
+use crate::lab::manifest::Manifest;
+use crate::lab::{self, Course};
 
 /// A lab.
 #[derive(Clone, Debug)]
@@ -26,34 +28,25 @@ pub struct Lab {
     pub path: String,
 }
 
-#[derive(Deserialize)]
-struct Head {
-    number: u32,
-    title: String,
-    minutes: u32,
-    #[serde(default)]
-    about: String,
-    #[serde(default)]
-    needs: Vec<String>,
-    #[serde(default)]
-    stages: Vec<String>,
-}
+/// Whose values the book shows: an example's, the same in every build.
+const SEED: &str = "book";
 
 /// All labs, by number.
 ///
 /// # Errors
 /// The first lab whose manifest cannot be read, and why.
 pub fn all(sources: &Sources) -> Result<Vec<Lab>, String> {
-    let mut labs = vec![];
-    for path in sources.list("labs").iter().filter(|path| path.ends_with("/lab.toml")) {
-        let folder = path.trim_start_matches("labs/").trim_end_matches("/lab.toml").to_owned();
-        let head: Head =
-            toml::from_str(&sources.text(path).unwrap_or_default()).map_err(|error| format!("{path}: {error}"))?;
-        let path = format!("labs/{folder}/task.md");
-        let task = sources.text(&path).unwrap_or_default();
-        let Head { number, title, minutes, about, needs, stages } = head;
-        labs.push(Lab { number, folder, title, minutes, about, needs, stages, task, path });
-    }
-    labs.sort_by_key(|lab| lab.number);
-    Ok(labs)
+    let from = match sources {
+        Sources::Compiled => None,
+        Sources::Checkout(root) => Some(root.join("labs")),
+    };
+    let course = Course::read(from.as_deref()).map_err(|error| error.to_string())?;
+    course.labs().iter().map(|lab| shown(lab).map_err(|error| error.to_string())).collect()
+}
+
+fn shown(lab: &lab::Lab) -> Result<Lab, lab::Error> {
+    let Filled { folder, manifest, task, .. } = lab.fill(SEED)?;
+    let path = format!("labs/{folder}/task.md");
+    let Manifest { number, title, minutes, about, needs, stages, .. } = manifest;
+    Ok(Lab { number, folder, title, minutes, about, needs, stages, task, path })
 }

@@ -6,6 +6,7 @@ mod doctor;
 mod explain;
 mod image;
 mod images;
+mod lab;
 mod program;
 mod progress;
 mod pull;
@@ -20,7 +21,7 @@ mod values;
 mod vm;
 mod watching;
 
-use crate::{engine, lab, network};
+use crate::{engine, network};
 use clap::{Parser, Subcommand};
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -67,6 +68,8 @@ enum Command {
     Compare(Box<compare::Args>),
     /// Read the book: what a container is, stage by stage, beside the virtual machine
     Book(book::Args),
+    /// The labs of the course: start one, check it, get a hint
+    Lab(lab::Args),
     /// Examine this host: what is here, what is missing, what rlab can do with it
     Doctor(doctor::Args),
 }
@@ -86,7 +89,7 @@ pub struct Context {
 /// The same file is three programs: `rlab`, the tools of the `lab` image (by the name it is called by), and the proxy of
 /// published ports (a process of its own, because it has threads and a process that makes containers must not).
 pub fn main(argv: Vec<OsString>) -> ExitCode {
-    if let Some(code) = lab::tools::main_if_tool(argv.iter().cloned()) {
+    if let Some(code) = crate::lab::tools::main_if_tool(argv.iter().cloned()) {
         return code;
     }
     if argv.get(1).is_some_and(|first| first == network::PROXY_COMMAND) {
@@ -118,6 +121,7 @@ pub fn main(argv: Vec<OsString>) -> ExitCode {
         Command::Vm(command) => vm::run(command, &mut context),
         Command::Compare(args) => compare::run(&args, &mut context),
         Command::Book(args) => book::run(&args, &mut context),
+        Command::Lab(args) => lab::run(args, &mut context),
         Command::Doctor(args) => doctor::run(&args, &mut context),
     };
     match result {
@@ -156,6 +160,9 @@ pub enum Failure {
     /// The book's.
     #[error("{0}")]
     Book(#[from] crate::book::Error),
+    /// A lab's.
+    #[error("{0}")]
+    Lab(#[from] crate::lab::Error),
     /// A flag's value.
     #[error("{flag}: {reason}")]
     Flag {
@@ -205,6 +212,7 @@ impl Failure {
             Failure::Compare(error) => error.hint(),
             Failure::Hello(error) => error.hint(),
             Failure::Book(error) => error.hint(),
+            Failure::Lab(error) => error.hint(),
             Failure::Flag { .. } => Some("rlab run --help".to_owned()),
             Failure::Platform(_) | Failure::File { .. } => None,
         }

@@ -9,6 +9,9 @@ use clap::Args;
 use std::fs::File;
 use std::path::PathBuf;
 
+/// Names the folder into which every rlab writes its trace; set by the check of a lab for its scripts.
+pub const TRACE_DIR: &str = "RLAB_TRACE_DIR";
+
 #[derive(Args)]
 pub struct WatchArgs {
     /// Tell what happens, stage by stage: story, brief, calls or json
@@ -30,7 +33,8 @@ impl WatchArgs {
 
     /// The views that were asked for. Without one nothing is told, and nothing is built for it.
     pub fn telling(&self, context: &mut Context, heading: impl FnOnce() -> String) -> Result<Telling, Failure> {
-        if self.explain.is_none() && self.trace_out.is_none() {
+        let for_check = trace_of_check();
+        if self.explain.is_none() && self.trace_out.is_none() && for_check.is_none() {
             return Ok(Telling::default());
         }
         let style = context.ui.story_style(self.stable);
@@ -41,12 +45,20 @@ impl WatchArgs {
             }
             replay = replay.view(view.into(), style, Ui::story_output());
         }
-        if let Some(path) = &self.trace_out {
+        for path in self.trace_out.iter().chain(&for_check) {
             let file = File::create(path).map_err(|error| Failure::File { path: path.clone(), error })?;
             replay = replay.view(View::Json, style, Box::new(file));
         }
         Ok(Telling { replay: Some(replay) })
     }
+}
+
+/// Where the check of a lab wants the trace of each rlab that a script runs: in a folder, by the clock, so that their order
+/// is that of their names.
+fn trace_of_check() -> Option<PathBuf> {
+    let folder = std::env::var_os(TRACE_DIR)?;
+    let now = std::time::UNIX_EPOCH.elapsed().unwrap_or_default().as_nanos();
+    Some(PathBuf::from(folder).join(format!("{now:024}-{}.jsonl", sys::getpid())))
 }
 
 /// What is done, as whom, on what, and how to see more of it.

@@ -14,7 +14,7 @@ mod stage;
 pub mod texts;
 mod view;
 
-pub use event::{Actor, Call, Event};
+pub use event::{Actor, Call, Event, Kind};
 pub use follow::{Follower, Replay};
 pub use probe::{Probe, observe};
 pub use schema::json_schema;
@@ -24,4 +24,5 @@ pub use sink::{
     note, open, own_number, pump, resume, silence, skip, stage, take_in, witnessed, work,
 };
 pub use stage::Stage;
+pub use texts::{StageText, english};
 pub use view::{Style, View, call_line};

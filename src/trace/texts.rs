@@ -11,6 +11,8 @@ use std::sync::OnceLock;
 pub struct StageText {
     /// The stage in a few words, for the one-line view.
     pub brief: String,
+    /// The lab that goes deeper, by its number in the course.
+    pub lab: u32,
     /// What it is: one or two sentences, present tense.
     pub what: String,
     /// Why it is there: what would be lost without it.

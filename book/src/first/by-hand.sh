@@ -1,4 +1,5 @@
 #!/bin/sh
+# ANCHOR: script
 # A container by hand, as root: sh by-hand.sh LAYERS COMMAND [ARGUMENT…]
 # LAYERS are directories with an image's files, the uppermost first, with ":" between.
 set -eu
@@ -13,7 +14,7 @@ fi
 
 tidy() {                            # teardown: in reverse order, whatever happened
     [ -z "${child-}" ] || kill -9 "$child" 2>/dev/null && wait || true
-    rmdir "$pids/$name" || true
+    while [ -d "$pids/$name" ] && ! rmdir "$pids/$name" 2>/dev/null; do sleep 0.1; done
     ip netns del "$name" || true    # the veth pair goes with it
     umount "$box/root" || true
     rm -rf "$box"
@@ -72,3 +73,4 @@ nsenter --target "$pid" --mount umount -l /   # the host's tree lies on top: off
 
 echo go > "$box/go"                 # exec
 wait "$child"                       # wait, and its exit status becomes ours
+# ANCHOR_END: script

@@ -2,5 +2,5 @@
 # TODO: between the quotes, before `echo ready`: remove /etc/passwd, and write a file /root/{{keep}} (`write FILE TEXT`).
 rlab run --rm --network none --hostname {{box}} lab sh -c '
     echo ready
-    sleep 3
+    sleep 20
 '

@@ -1,2 +1,2 @@
 # A program with {{room}} as its root directory, and nothing else changed.
-chroot {{room}} /bin/sh -c 'echo ready; exec sleep 3'
+chroot {{room}} /bin/sh -c 'echo ready; exec sleep 20'

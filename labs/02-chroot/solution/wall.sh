@@ -8,5 +8,5 @@ unshare --mount sh -eu -c '
     umount -l /old
     cd /
     echo ready
-    exec sleep 3
+    exec sleep 20
 '

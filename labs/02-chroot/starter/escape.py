@@ -22,4 +22,4 @@ except OSError as error:
     print("refused:", error)
 print("/ holds", " ".join(sorted(os.listdir("/"))))
 print("ready", flush=True)
-time.sleep(3)
+time.sleep(20)

@@ -8,5 +8,5 @@ unshare --mount sh -eu -c '
     # 3. pivot_root: "." becomes /, and what was / is hung below old
     # 4. take /old off, lazily (-l), and change to /
     echo ready
-    exec sleep 3
+    exec sleep 20
 '

@@ -6,5 +6,5 @@ unshare --pid --fork --kill-child --mount --mount-proc sh -eu -c '
     mount --bind /proc/sys /proc/sys
     mount -o remount,bind,ro /proc/sys
     echo ready
-    exec sleep 3
+    exec sleep 20
 '

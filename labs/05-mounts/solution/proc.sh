@@ -2,5 +2,5 @@
 unshare --pid --fork --kill-child --mount sh -eu -c '
     mount -t proc {{box}} /proc
     echo ready
-    exec sleep 3
+    exec sleep 20
 '

@@ -12,7 +12,7 @@ mount --make-shared /mnt/both
 mount --make-private /mnt/neither
 mount --make-shared /mnt/down
 
-unshare --mount --propagation unchanged sleep 3 &
+unshare --mount --propagation unchanged sleep 20 &
 inside=$!
 until [ "$(cat /proc/$inside/comm)" = sleep ]; do sleep 0.02; done
 nsenter -t $inside -m mount --make-slave /mnt/down

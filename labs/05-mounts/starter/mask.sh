@@ -6,5 +6,5 @@ unshare --pid --fork --kill-child --mount --mount-proc sh -eu -c '
     # 2. the directory /proc/fs is covered by an empty tmpfs, read-only, with {{box}} as its source
     # 3. /proc/sys becomes read-only, and only it: bound onto itself, and then remounted
     echo ready
-    exec sleep 3
+    exec sleep 20
 '

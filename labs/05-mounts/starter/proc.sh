@@ -2,5 +2,5 @@
 unshare --pid --fork --kill-child --mount sh -eu -c '
     # TODO: mount a fresh proc on /proc, with {{box}} as its source
     echo ready
-    exec sleep 3
+    exec sleep 20
 '

@@ -13,7 +13,7 @@ done
 #         neither  nothing of the kind
 #         down     what is mounted outside appears inside, and not the other way round
 
-unshare --mount --propagation unchanged sleep 3 &
+unshare --mount --propagation unchanged sleep 20 &
 inside=$!
 until [ "$(cat /proc/$inside/comm)" = sleep ]; do sleep 0.02; done
 # TODO 2: one of the three takes a second step, inside: nsenter -t $inside -m mount --make-… /mnt/NAME

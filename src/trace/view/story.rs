@@ -80,8 +80,9 @@ fn ending(block: &Block, failed: bool, style: &Style) -> String {
     let count = |wanted: fn(&Kind) -> bool| block.events.iter().filter(|event| wanted(&event.kind)).count();
     let calls = count(|kind| matches!(kind, Kind::Call { .. }));
     let mut parts: Vec<String> = Vec::new();
-    if let Some(page) = english().stage(&block.stage).and_then(|text| text.man.first()) {
-        parts.push(page.clone());
+    if let Some(text) = english().stage(&block.stage) {
+        parts.push(format!("lab {}", text.lab));
+        parts.extend(text.man.first().cloned());
     }
     if calls > 0 {
         parts.push(format!("{calls} {}", plural(calls, "call")));

@@ -1,0 +1,350 @@
+//! Running what the student wrote, and looking at the kernel while it runs.
+//!
+//! All scripts of a lab start together, because a student waits for the answer. Each is its own process group; what it
+//! started is looked at, then its innermost process is killed, and the script is left to tidy up after itself.
+
+use super::error::{Error, file};
+use super::facts;
+use super::manifest::{Experiment, Until};
+use crate::sys;
+use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// How often everything is looked at.
+const GLANCE: Duration = Duration::from_millis(5);
+/// How long a script may take to tidy up, before it is asked to end, and again before it is killed.
+const GRACE: Duration = Duration::from_secs(3);
+/// How long one command of `look` may take, in seconds.
+const LOOK_LIMIT_S: &str = "3";
+
+/// Where scripts run.
+pub struct Bench {
+    /// The student's folder.
+    pub folder: PathBuf,
+    /// Where rlab keeps its things, if not in the usual place.
+    pub root: Option<PathBuf>,
+    scratch: PathBuf,
+}
+
+impl Bench {
+    /// A bench with a scratch folder of its own, in which `rlab` is this very rlab.
+    pub fn new(folder: &Path, root: Option<PathBuf>) -> Result<Bench, Error> {
+        use std::sync::atomic::{AtomicU32, Ordering};
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let name = format!("rlab-check-{}-{}", sys::getpid(), COUNT.fetch_add(1, Ordering::Relaxed));
+        let scratch = std::env::temp_dir().join(name);
+        fs::create_dir(&scratch).map_err(file(&scratch))?;
+        let bench = Bench { folder: folder.to_owned(), root, scratch };
+        let (own, link) = (std::env::current_exe(), bench.scratch.join("rlab"));
+        own.and_then(|own| std::os::unix::fs::symlink(own, &link)).map_err(file(&link))?;
+        Ok(bench)
+    }
+
+    /// A shell in the student's folder, with rlab on the PATH.
+    pub fn shell(&self) -> Command {
+        let mut command = Command::new("sh");
+        let path = std::env::var("PATH").unwrap_or_else(|_| "/usr/bin:/bin".to_owned());
+        // An ordinary login's PATH often lacks the folders where nft and ip are.
+        command.env("PATH", format!("{}:{path}:/usr/sbin:/sbin", self.scratch.display()));
+        command.current_dir(&self.folder).stdin(Stdio::null()).process_group(0);
+        if let Some(root) = &self.root {
+            command.env("RLAB_ROOT", root);
+        }
+        sys::end_with_us(&mut command);
+        command
+    }
+
+    /// Runs and reads all of them, and gives the facts of each.
+    pub fn run(&self, experiments: &[Experiment]) -> Result<BTreeMap<String, Value>, Error> {
+        let mut facts = BTreeMap::new();
+        let mut trials = Vec::new();
+        for experiment in experiments {
+            match self.read(experiment) {
+                Some(read) => {
+                    facts.insert(experiment.id.clone(), read);
+                }
+                None => trials.push(Trial::start(experiment, self)?),
+            }
+        }
+        while trials.iter().any(|trial| trial.state != State::Over) {
+            if sys::end_is_asked_for().is_some() {
+                return Err(Error::Interrupted); // dropped, each trial is ended
+            }
+            for trial in &mut trials {
+                trial.step(self);
+            }
+            std::thread::sleep(GLANCE);
+        }
+        facts.extend(trials.into_iter().map(|mut trial| (trial.experiment.id.clone(), trial.told())));
+        Ok(facts)
+    }
+
+    /// The facts of evidence that the student made before; nothing when it is a script, which has to be run.
+    fn read(&self, experiment: &Experiment) -> Option<Value> {
+        let text = |name: &String| fs::read_to_string(self.folder.join(name));
+        if let Some(name) = &experiment.trace {
+            return Some(text(name).map_or_else(|_| absent(name), |lines| facts::of_trace(&lines)));
+        }
+        let name = experiment.json.as_ref()?;
+        let parsed = text(name).ok().map(|text| serde_json::from_str(&text));
+        Some(match parsed {
+            None => absent(name),
+            Some(Ok(value)) => value,
+            Some(Err(error)) => json!({ "error": format!("{name}: {error}") }),
+        })
+    }
+}
+
+impl Drop for Bench {
+    fn drop(&mut self) {
+        let _gone = fs::remove_dir_all(&self.scratch);
+    }
+}
+
+fn absent(name: &str) -> Value {
+    json!({ "error": format!("{name} is not there") })
+}
+
+#[derive(Clone, Copy, PartialEq, Debug)]
+enum State {
+    /// Not yet where it is to be looked at.
+    Coming,
+    /// There, and left alone for a while.
+    Settling { since: Instant, subject: i32 },
+    /// Looked at; its innermost process was killed, and it tidies up.
+    Ending { since: Instant, asked: bool },
+    /// Ended.
+    Over,
+}
+
+/// One script on its way.
+struct Trial<'a> {
+    experiment: &'a Experiment,
+    child: Option<Child>,
+    folder: PathBuf,
+    begun: Instant,
+    state: State,
+    facts: Map<String, Value>,
+}
+
+impl<'a> Trial<'a> {
+    fn start(experiment: &'a Experiment, bench: &Bench) -> Result<Trial<'a>, Error> {
+        let folder = bench.scratch.join(&experiment.id);
+        let traces = folder.join("traces");
+        fs::create_dir_all(&traces).map_err(file(&traces))?;
+        let script = experiment.script.clone().unwrap_or_default();
+        let mut trial =
+            Trial { experiment, child: None, folder, begun: Instant::now(), state: State::Over, facts: Map::new() };
+        if !bench.folder.join(&script).is_file() {
+            trial.facts = absent(&script).as_object().cloned().unwrap_or_default();
+            return Ok(trial);
+        }
+        let stream = |name: &str| {
+            let path = trial.folder.join(name);
+            File::create(&path).map_err(file(path))
+        };
+        let mut command = bench.shell();
+        command.arg("-eu").arg(&script).env("RLAB_TRACE_DIR", &traces);
+        command.stdout(stream("out")?).stderr(stream("err")?);
+        trial.child = Some(command.spawn().map_err(file(bench.folder.join(&script)))?);
+        trial.state = State::Coming;
+        Ok(trial)
+    }
+
+    fn step(&mut self, bench: &Bench) {
+        if self.state == State::Over {
+            return;
+        }
+        if let Some(Ok(Some(status))) = self.child.as_mut().map(Child::try_wait) {
+            let exit = status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or_default());
+            self.facts.insert("exit".to_owned(), json!(exit));
+            if self.experiment.until == Until::End {
+                self.look(bench, None);
+            }
+            self.state = State::Over;
+            return;
+        }
+        let settle = Duration::from_millis(self.experiment.settle_ms);
+        match self.state {
+            State::Coming => {
+                if let Some(subject) = self.subject() {
+                    self.state = State::Settling { since: Instant::now(), subject };
+                } else if self.begun.elapsed() > Duration::from_secs(self.experiment.limit_s) {
+                    self.facts.insert("error".to_owned(), json!(self.too_slow()));
+                    self.end(None);
+                }
+            }
+            State::Settling { since, subject } if since.elapsed() >= settle => {
+                self.facts.extend(facts::of_process(subject));
+                self.look(bench, Some(subject));
+                self.end(Some(subject));
+            }
+            State::Ending { since, asked } if since.elapsed() > GRACE => self.insist(asked),
+            _ => {}
+        }
+    }
+
+    fn too_slow(&self) -> String {
+        let (script, limit) = (self.experiment.script.as_deref().unwrap_or_default(), self.experiment.limit_s);
+        match self.experiment.until {
+            Until::Started => format!("{script} started no container within {limit} s"),
+            Until::Ready => format!("{script} said no `ready` within {limit} s"),
+            Until::End => format!("{script} did not end within {limit} s"),
+        }
+    }
+
+    /// The process to be looked at, once it is there.
+    fn subject(&self) -> Option<i32> {
+        match self.experiment.until {
+            Until::End => None,
+            Until::Started => self.traces().iter().rev().find_map(|lines| facts::running_container(lines)),
+            Until::Ready => {
+                let said = fs::read_to_string(self.folder.join("out")).unwrap_or_default();
+                said.lines().any(|line| line.trim() == "ready").then(|| innermost(self.pid()))
+            }
+        }
+    }
+
+    fn pid(&self) -> i32 {
+        self.child.as_ref().map_or(0, |child| child.id().cast_signed())
+    }
+
+    /// The text of each trace, in the order in which the runs began: their files are named by the clock.
+    fn traces(&self) -> Vec<String> {
+        let found = fs::read_dir(self.folder.join("traces")).into_iter().flatten().flatten();
+        let mut paths: Vec<PathBuf> = found.map(|entry| entry.path()).collect();
+        paths.sort();
+        paths.iter().map(|path| fs::read_to_string(path).unwrap_or_default()).collect()
+    }
+
+    /// Runs the lab's own commands.
+    fn look(&mut self, bench: &Bench, subject: Option<i32>) {
+        let mut seen = Map::new();
+        for (name, line) in &self.experiment.look {
+            let mut command = Command::new("timeout");
+            let shell = bench.shell();
+            command.args([LOOK_LIMIT_S, "sh", "-c", line]).current_dir(&bench.folder).stdin(Stdio::null());
+            command.envs(shell.get_envs().filter_map(|(name, value)| Some((name, value?))));
+            command.env("PID", subject.map(|pid| pid.to_string()).unwrap_or_default());
+            let said = command.output().map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned());
+            seen.insert(name.clone(), json!(said.unwrap_or_default()));
+        }
+        self.facts.insert("look".to_owned(), Value::Object(seen));
+    }
+
+    /// Kills what was looked at, so that the script goes on to its end; where there is no such, asks the script.
+    fn end(&mut self, subject: Option<i32>) {
+        match subject {
+            Some(subject) if subject != self.pid() => drop(sys::kill(subject, sys::SIGKILL)),
+            _ => drop(sys::kill(-self.pid(), sys::SIGTERM)),
+        }
+        self.state = State::Ending { since: Instant::now(), asked: subject.is_none() };
+    }
+
+    /// It did not end by itself: it is asked to, and the next time it has no choice.
+    fn insist(&mut self, asked: bool) {
+        let group = self.pid();
+        let _gone = sys::kill(-group, if asked { sys::SIGKILL } else { sys::SIGTERM });
+        self.state = State::Ending { since: Instant::now(), asked: true };
+    }
+
+    fn told(&mut self) -> Value {
+        let text = |name: &str| {
+            let text = fs::read(self.folder.join(name)).unwrap_or_default();
+            String::from_utf8_lossy(&text).trim().to_owned()
+        };
+        let traces: Vec<Value> = self.traces().iter().map(|lines| facts::of_trace(lines)).collect();
+        let mut facts = std::mem::take(&mut self.facts);
+        facts.insert("out".to_owned(), json!(text("out")));
+        facts.insert("err".to_owned(), json!(text("err")));
+        facts.insert("took_ms".to_owned(), json!(u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX)));
+        if let Some(last) = traces.last() {
+            facts.insert("hostname".to_owned(), last["hostname"].clone());
+            facts.insert("trace".to_owned(), last.clone());
+        }
+        facts.insert("traces".to_owned(), json!(traces));
+        Value::Object(facts)
+    }
+}
+
+impl Drop for Trial<'_> {
+    fn drop(&mut self) {
+        if self.state == State::Over {
+            return;
+        }
+        let group = self.pid();
+        let _gone = sys::kill(-group, sys::SIGTERM);
+        let until = Instant::now() + GRACE;
+        while let Some(Ok(None)) = self.child.as_mut().map(Child::try_wait) {
+            if Instant::now() > until {
+                let _gone = sys::kill(-group, sys::SIGKILL);
+            }
+            std::thread::sleep(GLANCE);
+        }
+    }
+}
+
+/// Of the processes that descend from this one the deepest, and of these the youngest.
+fn innermost(ancestor: i32) -> i32 {
+    let parent = |pid: i32| -> Option<i32> {
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        stat.rsplit_once(") ")?.1.split_whitespace().nth(1)?.parse().ok()
+    };
+    let depth = |pid: i32| {
+        let way = std::iter::successors(Some(pid), |pid| parent(*pid).filter(|parent| *parent > 0));
+        way.take(256).position(|above| above == ancestor)
+    };
+    let found = facts::every_process().into_iter().filter_map(|pid| Some((depth(pid)?, sys::start_ticks(pid)?, pid)));
+    found.max().map_or(ancestor, |(_, _, pid)| pid)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn trial(script: &str, more: &str) -> Value {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("x.sh"), script).unwrap();
+        let experiment: Experiment = toml::from_str(&format!("id = \"x\"\nscript = \"x.sh\"\n{more}")).unwrap();
+        let bench = Bench::new(folder.path(), None).unwrap();
+        bench.run(&[experiment]).unwrap().remove("x").unwrap()
+    }
+
+    #[test]
+    fn a_script_is_run_to_its_end() {
+        let facts = trial("echo out; echo err >&2; exit 3", "");
+        assert_eq!((&facts["exit"], &facts["out"], &facts["err"]), (&json!(3), &json!("out"), &json!("err")));
+    }
+
+    #[test]
+    fn what_is_ready_is_looked_at_and_tidies_up() {
+        let script = "trap 'echo tidy' EXIT; echo ready; sleep 60";
+        let facts = trial(script, "until = \"ready\"\nsettle_ms = 50\n[look]\nname = \"cat /proc/$PID/comm\"");
+        assert_eq!((&facts["comm"], &facts["look"]["name"]), (&json!("sleep"), &json!("sleep")));
+        assert_eq!(facts["out"], "ready\ntidy");
+    }
+
+    #[test]
+    fn one_that_hangs_is_ended_and_told() {
+        let facts = trial("sleep 60", "until = \"started\"\nlimit_s = 0");
+        assert_eq!(facts["error"], "x.sh started no container within 0 s");
+        assert_eq!(facts["exit"], 143);
+    }
+
+    #[test]
+    fn evidence_is_read_and_missed() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("t.json"), "{\"a\": 1}").unwrap();
+        let read = |text: &str| {
+            let experiment: Experiment = toml::from_str(text).unwrap();
+            Bench::new(folder.path(), None).unwrap().run(&[experiment]).unwrap().remove("x").unwrap()
+        };
+        assert_eq!(read("id = \"x\"\njson = \"t.json\""), json!({ "a": 1 }));
+        assert_eq!(read("id = \"x\"\ntrace = \"no\""), json!({ "error": "no is not there" }));
+    }
+}

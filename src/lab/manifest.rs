@@ -1,0 +1,392 @@
+//! What a lab says of itself: `lab.toml`.
+//!
+//! A key that nobody knows is an error, because a check that is misspelt would check nothing.
+
+use super::condition::{self, Condition};
+use super::values::Draw;
+use serde::Deserialize;
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// One lab.
+#[derive(Deserialize, Debug, Clone)]
+#[serde(deny_unknown_fields)]
+pub struct Manifest {
+    /// Its number in the course.
+    pub number: u32,
+    /// Its name.
+    pub title: String,
+    /// How long it takes, in minutes.
+    pub minutes: u32,
+    /// What the student can say afterwards, in one sentence.
+    pub about: String,
+    /// What it takes: `root`, `nft`, `kvm`, `qemu`, `v1`, `v2`, `hybrid`, or the name of a program.
+    #[serde(default)]
+    pub needs: Vec<String>,
+    /// The stages of the story that it goes deeper into, by id.
+    #[serde(default)]
+    pub stages: Vec<String>,
+    /// What differs from student to student.
+    #[serde(default)]
+    pub values: BTreeMap<String, Draw>,
+    /// What is run or read.
+    #[serde(default)]
+    pub experiment: Vec<Experiment>,
+    /// What is asked before anything is run.
+    #[serde(default)]
+    pub predict: Vec<Predict>,
+    /// What the student writes down.
+    #[serde(default)]
+    pub question: Vec<Question>,
+    /// What must be found.
+    pub check: Vec<Check>,
+    /// Answers that must not pass.
+    #[serde(default)]
+    pub wrong: Vec<Wrong>,
+}
+
+/// Something that a check runs, or a file of evidence that it reads.
+#[derive(Deserialize, Debug, Clone)]
+#[serde(deny_unknown_fields)]
+pub struct Experiment {
+    /// Its name in the checks.
+    pub id: String,
+    /// A script in the student's folder.
+    pub script: Option<String>,
+    /// A trace in the student's folder, from `--trace-out`.
+    pub trace: Option<String>,
+    /// A JSON file in the student's folder.
+    pub json: Option<String>,
+    /// When it is looked at.
+    #[serde(default)]
+    pub until: Until,
+    /// How long it is left alone after that, in milliseconds.
+    #[serde(default)]
+    pub settle_ms: u64,
+    /// How long it may take, in seconds.
+    #[serde(default = "thirty")]
+    pub limit_s: u64,
+    /// More facts, by commands that are run while it is up.
+    #[serde(default)]
+    pub look: BTreeMap<String, String>,
+}
+
+fn thirty() -> u64 {
+    30
+}
+
+/// When an experiment is looked at.
+#[derive(Deserialize, Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub enum Until {
+    /// When a container's program runs.
+    Started,
+    /// When the script has printed a line `ready`.
+    Ready,
+    /// When the script has ended.
+    #[default]
+    End,
+}
+
+/// A question that is asked before anything is run.
+#[derive(Deserialize, Debug, Clone)]
+#[serde(deny_unknown_fields)]
+pub struct Predict {
+    /// The key in answers.toml.
+    pub id: String,
+    /// The question.
+    pub question: String,
+    /// What can be answered; empty where anything can.
+    #[serde(default)]
+    pub answers: Vec<String>,
+    /// Whether a number is asked for.
+    #[serde(default)]
+    pub number: bool,
+    /// How far off a number may be, relative to what is observed.
+    pub within: Option<f64>,
+    /// Which experiment shows it.
+    pub of: Option<String>,
+    /// Or which file.
+    pub file: Option<String>,
+    /// By which fact.
+    pub fact: Option<String>,
+    /// The comparison that means yes.
+    pub yes_if: Option<Condition>,
+    /// What is said when it was wrong, beside what was observed.
+    #[serde(default)]
+    pub hints: Vec<String>,
+    /// How to see it by hand.
+    pub look: Option<String>,
+}
+
+/// What the student writes down.
+#[derive(Deserialize, Debug, Clone)]
+#[serde(deny_unknown_fields)]
+pub struct Question {
+    /// The key in answers.toml.
+    pub id: String,
+    /// The question.
+    pub question: String,
+}
+
+/// Something that must be found.
+#[derive(Deserialize, Debug, Clone)]
+pub struct Check {
+    /// Its name.
+    pub id: String,
+    /// A sentence that is true when it passes.
+    pub say: String,
+    /// What it counts.
+    #[serde(default = "one")]
+    pub points: u32,
+    /// What must hold.
+    #[serde(flatten)]
+    pub condition: Condition,
+    /// What must hold as well.
+    #[serde(default)]
+    pub also: Vec<Condition>,
+    /// How to see it by hand.
+    pub look: Option<String>,
+    /// The ladder: each says more than the one before.
+    #[serde(default)]
+    pub hints: Vec<String>,
+    /// Wrong answers that are recognised.
+    #[serde(default)]
+    pub mistake: Vec<Mistake>,
+}
+
+fn one() -> u32 {
+    1
+}
+
+/// A wrong answer that is recognised.
+#[derive(Deserialize, Debug, Clone)]
+pub struct Mistake {
+    /// Its name.
+    pub id: String,
+    /// By what it is recognised.
+    #[serde(flatten)]
+    pub condition: Condition,
+    /// What is said then.
+    pub say: String,
+}
+
+/// An answer that must not pass: the solution, changed.
+#[derive(Deserialize, Debug, Clone)]
+#[serde(deny_unknown_fields)]
+pub struct Wrong {
+    /// Its name, and that of its folder below `wrong/`, if it has one.
+    pub id: String,
+    /// What the student got wrong.
+    pub what: String,
+    /// What is changed in the solution's files.
+    #[serde(default)]
+    pub edit: Vec<Edit>,
+    /// The check that must fail, or `predict:ID`.
+    pub check: String,
+    /// The mistake that must be recognised.
+    pub mistake: Option<String>,
+}
+
+/// One change of a text.
+#[derive(Deserialize, Debug, Clone)]
+#[serde(deny_unknown_fields)]
+pub struct Edit {
+    /// In which file.
+    pub file: String,
+    /// What stands there.
+    pub from: String,
+    /// What stands there then.
+    pub to: String,
+}
+
+/// What stands before a prediction's name where checks are named too.
+pub const PREDICT: &str = "predict:";
+
+const CHECK_KEYS: &[&str] = &["id", "say", "points", "also", "look", "hints", "mistake"];
+const MISTAKE_KEYS: &[&str] = &["id", "say"];
+
+impl Manifest {
+    /// Reads the text of a `lab.toml`. The error says where and why.
+    pub fn parse(text: &str) -> Result<Manifest, String> {
+        let table: toml::Table = text.parse().map_err(|error: toml::de::Error| error.to_string())?;
+        unknown_keys(&table)?;
+        let manifest: Manifest = toml::from_str(text).map_err(|error| error.to_string())?;
+        manifest.contradictions()?;
+        Ok(manifest)
+    }
+
+    /// The experiment of a name.
+    pub fn experiment(&self, id: &str) -> Option<&Experiment> {
+        self.experiment.iter().find(|experiment| experiment.id == id)
+    }
+
+    /// The ladder of a check, or of a prediction, by its name with or without `predict:`; empty when neither has it.
+    pub fn hints(&self, id: &str) -> &[String] {
+        let bare = id.strip_prefix(PREDICT).unwrap_or(id);
+        let check = self.check.iter().find(|check| check.id == id).map(|check| &check.hints);
+        check
+            .or_else(|| Some(&self.predict.iter().find(|predict| predict.id == bare)?.hints))
+            .map_or(&[], Vec::as_slice)
+    }
+
+    /// All that can be had.
+    pub fn points(&self) -> u32 {
+        let predictions = u32::try_from(self.predict.len()).unwrap_or_default();
+        predictions + self.check.iter().map(|check| check.points).sum::<u32>()
+    }
+
+    /// What would make a check check nothing.
+    fn contradictions(&self) -> Result<(), String> {
+        for experiment in &self.experiment {
+            let sources = [&experiment.script, &experiment.trace, &experiment.json];
+            if sources.into_iter().flatten().count() != 1 {
+                return Err(format!("experiment {}: one of script, trace, json", experiment.id));
+            }
+        }
+        distinct(self.check.iter().map(|check| &check.id))?;
+        distinct(self.predict.iter().map(|predict| &predict.id))?;
+        distinct(self.experiment.iter().map(|experiment| &experiment.id))?;
+        for check in &self.check {
+            let of_check = [&check.condition].into_iter().chain(&check.also);
+            for condition in of_check.chain(check.mistake.iter().map(|mistake| &mistake.condition)) {
+                self.known_places(condition, &check.id)?;
+            }
+            if check.condition.compares_nothing() || check.also.iter().any(Condition::compares_nothing) {
+                return Err(format!("check {}: a condition compares nothing", check.id));
+            }
+            if check.hints.len() < 2 {
+                return Err(format!("check {}: a ladder has two hints or more", check.id));
+            }
+        }
+        for predict in &self.predict {
+            if predict.of.is_none() && predict.file.is_none() {
+                return Err(format!("prediction {}: observed where? of or file is missing", predict.id));
+            }
+            if predict.hints.is_empty() {
+                return Err(format!("prediction {}: a hint is missing", predict.id));
+            }
+        }
+        self.wrong_answers()
+    }
+
+    fn known_places(&self, condition: &Condition, check: &str) -> Result<(), String> {
+        for place in condition.places() {
+            if let Some(of) = &place.of
+                && self.experiment(of).is_none()
+            {
+                return Err(format!("check {check}: there is no experiment `{of}`"));
+            }
+            if let Some(answer) = &place.answer
+                && !self.question.iter().any(|question| &question.id == answer)
+            {
+                return Err(format!("check {check}: nothing asks for `{answer}`"));
+            }
+        }
+        Ok(())
+    }
+
+    fn wrong_answers(&self) -> Result<(), String> {
+        distinct(self.wrong.iter().map(|wrong| &wrong.id))?;
+        for wrong in &self.wrong {
+            let known = match wrong.check.strip_prefix(PREDICT) {
+                Some(id) => self.predict.iter().any(|predict| predict.id == id),
+                None => self.check.iter().any(|check| {
+                    let recognised = |wanted: &String| check.mistake.iter().any(|mistake| &mistake.id == wanted);
+                    check.id == wrong.check && wrong.mistake.as_ref().is_none_or(recognised)
+                }),
+            };
+            if !known {
+                return Err(format!("wrong answer {}: no check `{}` with that mistake", wrong.id, wrong.check));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn distinct<'a>(ids: impl Iterator<Item = &'a String>) -> Result<(), String> {
+    let mut seen = BTreeSet::new();
+    for id in ids {
+        if !seen.insert(id) {
+            return Err(format!("two things are called `{id}`"));
+        }
+    }
+    Ok(())
+}
+
+/// What serde passes over where a table is made of two: keys of checks and mistakes.
+fn unknown_keys(table: &toml::Table) -> Result<(), String> {
+    let list = |table: &toml::Table, key: &str| -> Vec<toml::Table> {
+        let items = table.get(key).and_then(toml::Value::as_array).cloned().unwrap_or_default();
+        items.into_iter().filter_map(|item| item.as_table().cloned()).collect()
+    };
+    let verify = |table: &toml::Table, own: &[&str], what: &str| {
+        let id = table.get("id").and_then(toml::Value::as_str).unwrap_or("?");
+        match table.keys().find(|key| !own.contains(&key.as_str()) && !condition::KEYS.contains(&key.as_str())) {
+            Some(key) => Err(format!("{what} {id}: nobody knows the key `{key}`")),
+            None => Ok(()),
+        }
+    };
+    for check in list(table, "check") {
+        verify(&check, CHECK_KEYS, "check")?;
+        for mistake in list(&check, "mistake") {
+            verify(&mistake, MISTAKE_KEYS, "mistake")?;
+        }
+    }
+    Ok(())
+}
+
+/// A fact as a person reads it.
+pub fn spoken(value: &Value) -> String {
+    match value {
+        Value::Null => "nothing".to_owned(),
+        Value::String(text) if text.is_empty() => "an empty text".to_owned(),
+        Value::String(text) => text.clone(),
+        Value::Array(items) if items.is_empty() => "none".to_owned(),
+        Value::Array(items) => items.iter().map(spoken).collect::<Vec<_>>().join(", "),
+        other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LAB: &str = r#"
+        number = 1
+        title = "T"
+        minutes = 20
+        about = "A."
+        [[experiment]]
+        id = "e"
+        script = "e.sh"
+        [[check]]
+        id = "c"
+        say = "S"
+        of = "e"
+        fact = "exit"
+        is = 0
+        hints = ["a", "b"]
+    "#;
+
+    fn refusal(from: &str, to: &str) -> String {
+        assert!(LAB.contains(from));
+        Manifest::parse(&LAB.replace(from, to)).unwrap_err()
+    }
+
+    #[test]
+    fn a_lab_is_read() {
+        let lab = Manifest::parse(LAB).unwrap();
+        assert_eq!((lab.points(), lab.experiment("e").unwrap().until), (1, Until::End));
+    }
+
+    #[test]
+    fn what_would_check_nothing_is_refused() {
+        assert!(refusal("is = 0", "iss = 0").contains("`iss`"));
+        assert!(refusal("of = \"e\"", "of = \"f\"").contains("no experiment `f`"));
+        assert!(refusal("is = 0", "").contains("compares nothing"));
+        assert!(refusal("script = \"e.sh\"", "").contains("one of script"));
+        assert!(refusal("\"a\", \"b\"", "\"a\"").contains("two hints"));
+        assert!(refusal("of = \"e\"", "answer = \"x\"").contains("nothing asks for `x`"));
+    }
+}

@@ -1,0 +1,225 @@
+//! A student's folder: the labs that were started, and one record of progress for all of them.
+
+use super::answers;
+use super::course::Filled;
+use super::error::{Error, file};
+use super::manifest::PREDICT;
+use super::mark::Marked;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// The record's name in the folder of all labs.
+pub const RECORD: &str = "progress.json";
+
+/// Version of the record; it rises when a field changes its meaning.
+const VERSION: u32 = 1;
+
+/// What is kept of a student.
+#[derive(Serialize, Deserialize, Debug, Clone, PartialEq)]
+pub struct Progress {
+    /// [`VERSION`] of the writer.
+    pub version: u32,
+    /// Who it is.
+    pub student: String,
+    /// What the values are drawn from.
+    pub seed: String,
+    /// The labs that were started, by folder.
+    pub labs: BTreeMap<String, LabProgress>,
+}
+
+/// What is kept of one lab.
+#[derive(Serialize, Deserialize, Debug, Clone, Default, PartialEq)]
+pub struct LabProgress {
+    /// When it was started, RFC 3339.
+    pub started: String,
+    /// When all of it was right for the first time.
+    #[serde(default)]
+    pub finished: Option<String>,
+    /// How often it was checked with all predictions made.
+    #[serde(default)]
+    pub checks: u32,
+    /// The first predictions, before anything was run.
+    #[serde(default)]
+    pub predicted: BTreeMap<String, Prediction>,
+    /// How many hints were shown, by check.
+    #[serde(default)]
+    pub hints: BTreeMap<String, usize>,
+    /// Points at the last check.
+    #[serde(default)]
+    pub points: u32,
+    /// The most points there were.
+    #[serde(default)]
+    pub best: u32,
+    /// Points there are.
+    #[serde(default)]
+    pub out_of: u32,
+    /// What was not right at the last check.
+    #[serde(default)]
+    pub open: Vec<String>,
+}
+
+/// A first prediction.
+#[derive(Serialize, Deserialize, Debug, Clone, PartialEq, Eq)]
+pub struct Prediction {
+    /// What was predicted.
+    pub answer: String,
+    /// Whether it was right.
+    pub right: bool,
+}
+
+/// A student and the folder of all their labs.
+pub struct Student {
+    /// The folder.
+    pub dir: PathBuf,
+    /// The record.
+    pub progress: Progress,
+}
+
+impl Student {
+    /// The student whose folder it is; in a new folder the one who is named, with the seed that is named or else the name.
+    pub fn open(dir: &Path, name: Option<&str>, seed: Option<&str>) -> Result<Student, Error> {
+        let path = dir.join(RECORD);
+        let progress = match std::fs::read(&path) {
+            Ok(bytes) => read(&path, &bytes)?,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                let student = name.map_or_else(user, str::to_owned);
+                let seed = seed.map_or_else(|| student.clone(), str::to_owned);
+                Progress { version: VERSION, student, seed, labs: BTreeMap::new() }
+            }
+            Err(error) => return Err(Error::File { path, error }),
+        };
+        let differs = |wanted: Option<&str>, have: &str| wanted.is_some_and(|wanted| wanted != have);
+        if differs(name, &progress.student) || differs(seed, &progress.seed) {
+            let told = |student: &str, seed: &str| format!("{student} (seed {seed})");
+            let yours = told(name.unwrap_or(&progress.student), seed.unwrap_or(&progress.seed));
+            let theirs = told(&progress.student, &progress.seed);
+            return Err(Error::OtherStudent { path: dir.to_owned(), theirs, yours });
+        }
+        Ok(Student { dir: dir.to_owned(), progress })
+    }
+
+    /// Where a lab's files are.
+    pub fn folder(&self, lab: &Filled) -> PathBuf {
+        self.dir.join(&lab.folder)
+    }
+
+    /// The folder of a lab that was started.
+    pub fn started(&self, lab: &Filled) -> Result<PathBuf, Error> {
+        let folder = self.folder(lab);
+        if folder.is_dir() { Ok(folder) } else { Err(Error::NotStarted { number: lab.manifest.number, folder }) }
+    }
+
+    /// Lays out a lab for the student.
+    pub fn start(&mut self, lab: &Filled, now: &str) -> Result<PathBuf, Error> {
+        let folder = self.folder(lab);
+        if folder.exists() {
+            return Err(Error::Started { number: lab.manifest.number, folder });
+        }
+        std::fs::create_dir_all(&folder).map_err(file(&folder))?;
+        lab.write("starter", &folder)?;
+        let put = |name: &str, text: &str| {
+            let path = folder.join(name);
+            std::fs::write(&path, text).map_err(file(path))
+        };
+        put("TASK.md", &lab.task)?;
+        if let Some(text) = answers::blank(&lab.manifest) {
+            put(answers::FILE, &text)?;
+        }
+        let out_of = lab.manifest.points();
+        let begun = LabProgress { started: now.to_owned(), out_of, ..LabProgress::default() };
+        self.progress.labs.entry(lab.folder.clone()).or_insert(begun);
+        self.save()?;
+        Ok(folder)
+    }
+
+    /// Puts the student's files aside, under a name that is free, and lays out the lab anew. Gives where they are now.
+    pub fn reset(&mut self, lab: &Filled, now: &str) -> Result<PathBuf, Error> {
+        let folder = self.started(lab)?;
+        let aside = (1..).map(|count| self.dir.join(format!("{}.before-{count}", lab.folder)));
+        let aside = aside.into_iter().find(|path| !path.exists()).unwrap_or_default();
+        std::fs::rename(&folder, &aside).map_err(file(&folder))?;
+        self.start(lab, now)?;
+        Ok(aside)
+    }
+
+    /// Writes down how a check went.
+    pub fn marked(&mut self, lab: &Filled, marked: &Marked, now: &str) -> Result<(), Error> {
+        let kept = self.progress.labs.entry(lab.folder.clone()).or_default();
+        kept.out_of = lab.manifest.points();
+        kept.points = marked.points();
+        kept.best = kept.best.max(kept.points);
+        kept.open = marked.open().map(|mark| mark.id.clone()).collect();
+        if marked.ran {
+            kept.checks += 1;
+            for mark in &marked.marks {
+                if let (Some(id), Some(answer)) = (mark.id.strip_prefix(PREDICT), &mark.predicted) {
+                    let first = Prediction { answer: answer.clone(), right: mark.passed };
+                    kept.predicted.entry(id.to_owned()).or_insert(first);
+                }
+            }
+        }
+        if kept.points == kept.out_of && kept.finished.is_none() {
+            kept.finished = Some(now.to_owned());
+        }
+        self.save()
+    }
+
+    /// Counts a hint, and gives how many were shown before.
+    pub fn hinted(&mut self, lab: &Filled, check: &str) -> Result<usize, Error> {
+        let kept = self.progress.labs.entry(lab.folder.clone()).or_default();
+        let shown = kept.hints.entry(check.to_owned()).or_default();
+        let before = *shown;
+        *shown += 1;
+        self.save()?;
+        Ok(before)
+    }
+
+    /// By rename: a reader sees the old record or the new one.
+    fn save(&self) -> Result<(), Error> {
+        let (new, path) = (self.dir.join(format!("{RECORD}.new")), self.dir.join(RECORD));
+        std::fs::create_dir_all(&self.dir).map_err(file(&self.dir))?;
+        let text = serde_json::to_string_pretty(&self.progress).unwrap_or_default() + "\n";
+        std::fs::write(&new, text).map_err(file(&new))?;
+        std::fs::rename(&new, &path).map_err(file(&path))
+    }
+}
+
+/// Reads a record.
+pub fn read(path: &Path, bytes: &[u8]) -> Result<Progress, Error> {
+    let wrong = |reason: String| Error::Progress { path: path.to_owned(), reason };
+    let progress: Progress = serde_json::from_slice(bytes).map_err(|error| wrong(error.to_string()))?;
+    if progress.version > VERSION {
+        return Err(wrong(format!("version {} is newer than this rlab's {VERSION}", progress.version)));
+    }
+    Ok(progress)
+}
+
+/// Who types: with sudo, who typed that.
+fn user() -> String {
+    let named = |name: &&str| std::env::var(name).ok().filter(|user| !user.is_empty());
+    ["SUDO_USER", "USER", "LOGNAME"].iter().find_map(named).unwrap_or_else(|| "student".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_belongs_to_one_student() {
+        let dir = tempfile::tempdir().unwrap();
+        let student = Student::open(dir.path(), Some("ada"), Some("7")).unwrap();
+        student.save().unwrap();
+        assert_eq!(Student::open(dir.path(), None, None).unwrap().progress.seed, "7");
+        let other = Student::open(dir.path(), Some("bob"), None).err().unwrap();
+        assert!(other.to_string().contains("the folder of ada (seed 7), not of bob"), "{other}");
+    }
+
+    #[test]
+    fn a_broken_record_is_no_reason_to_lose_it() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join(RECORD), "{").unwrap();
+        assert!(matches!(Student::open(dir.path(), None, None), Err(Error::Progress { .. })));
+        assert_eq!(std::fs::read_to_string(dir.path().join(RECORD)).unwrap(), "{");
+    }
+}
