@@ -15,8 +15,9 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+const PATIENCE: Duration = Duration::from_secs(60);
 /// A machine that QEMU emulates takes its time.
-const PATIENCE: Duration = Duration::from_secs(300);
+const PATIENCE_OF_MACHINES: Duration = Duration::from_secs(300);
 /// Stands before each command's output, and in no output.
 const MARK: char = '\u{1e}';
 /// What the machine that checks everything cannot have: these may be absent even where nothing may be skipped.
@@ -133,11 +134,12 @@ impl Bench {
     fn run(&self, block: &Block) -> String {
         let own = Rlab::new();
         if self.before.is_some() {
-            // The same files by other names: they are replaced, never written to.
-            let copied = Command::new("cp").arg("-al").args([self.warm.root(), own.root()]).status().unwrap();
+            // Whole copies: a block may spoil its image to show what happens then.
+            let copied = Command::new("cp").arg("-a").args([self.warm.root(), own.root()]).status().unwrap();
             assert!(copied.success());
         }
-        let output = Running::start(&mut settled(&own, &script(block), block.in_checkout)).wait(PATIENCE);
+        let patience = if block.needs.iter().any(|need| need == "qemu") { PATIENCE_OF_MACHINES } else { PATIENCE };
+        let output = Running::start(&mut settled(&own, &script(block), block.in_checkout)).wait(patience);
         let said: Vec<&str> = output.stdout.split(MARK).skip(1).collect();
         assert_eq!(said.len(), block.commands.len(), "{}: a command was not run\n{output}", block.place);
         let mut transcript = String::new();
