@@ -21,6 +21,7 @@ mod hostile_registry;
 mod house;
 mod images;
 mod isolation;
+mod labs;
 mod life;
 mod limits;
 mod nginx;

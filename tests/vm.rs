@@ -4,7 +4,7 @@
 mod broken;
 mod edges;
 mod ended;
-mod machines;
+pub mod machines;
 mod network;
 mod program;
 mod served;

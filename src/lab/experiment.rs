@@ -56,6 +56,8 @@ impl Bench {
             command.env("RLAB_ROOT", root);
         }
         sys::end_with_us(&mut command);
+        // Who checks has them blocked, to hear Ctrl-C in its own time.
+        sys::with_signals_open(&mut command);
         command
     }
 

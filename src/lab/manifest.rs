@@ -167,6 +167,9 @@ pub struct Mistake {
     /// By what it is recognised.
     #[serde(flatten)]
     pub condition: Condition,
+    /// By what else, all of it.
+    #[serde(default)]
+    pub also: Vec<Condition>,
     /// What is said then.
     pub say: String,
 }
@@ -204,7 +207,7 @@ pub struct Edit {
 pub const PREDICT: &str = "predict:";
 
 const CHECK_KEYS: &[&str] = &["id", "say", "points", "also", "look", "hints", "mistake"];
-const MISTAKE_KEYS: &[&str] = &["id", "say"];
+const MISTAKE_KEYS: &[&str] = &["id", "say", "also"];
 
 impl Manifest {
     /// Reads the text of a `lab.toml`. The error says where and why.
@@ -249,7 +252,9 @@ impl Manifest {
         distinct(self.experiment.iter().map(|experiment| &experiment.id))?;
         for check in &self.check {
             let of_check = [&check.condition].into_iter().chain(&check.also);
-            for condition in of_check.chain(check.mistake.iter().map(|mistake| &mistake.condition)) {
+            let of_mistakes =
+                check.mistake.iter().flat_map(|mistake| [&mistake.condition].into_iter().chain(&mistake.also));
+            for condition in of_check.chain(of_mistakes) {
                 self.known_places(condition, &check.id)?;
             }
             if check.condition.compares_nothing() || check.also.iter().any(Condition::compares_nothing) {

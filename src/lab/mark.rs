@@ -20,6 +20,8 @@ pub struct Mark {
     pub say: String,
     /// What was predicted, of a prediction.
     pub predicted: Option<String>,
+    /// What was observed, of a prediction whose experiment is finished.
+    pub observed: Option<Value>,
     /// Whether it is right.
     pub passed: bool,
     /// What it counts.
@@ -74,9 +76,13 @@ pub fn mark(lab: &Filled, bench: &Bench) -> Result<Marked, Error> {
     }
     let facts = bench.run(&lab.manifest.experiment)?;
     let desk = Desk { facts, answers, bench };
-    let predictions = lab.manifest.predict.iter().map(|predict| desk.prediction(predict));
-    let checks = lab.manifest.check.iter().map(|check| desk.check(check));
-    Ok(Marked { marks: predictions.chain(checks).collect(), ran: true })
+    let checks: Vec<Mark> = lab.manifest.check.iter().map(|check| desk.check(check)).collect();
+    let unfinished = |of: &Option<String>| {
+        let by_check = lab.manifest.check.iter().zip(&checks);
+        of.is_some() && by_check.into_iter().any(|(check, mark)| !mark.passed && &check.condition.of == of)
+    };
+    let predictions = lab.manifest.predict.iter().map(|predict| desk.prediction(predict, unfinished(&predict.of)));
+    Ok(Marked { marks: predictions.chain(checks.iter().cloned()).collect(), ran: true })
 }
 
 /// Before all predictions are made: which are missing.
@@ -95,6 +101,7 @@ fn open(id: &str, say: &str, points: u32) -> Mark {
         id: id.to_owned(),
         say: say.to_owned(),
         predicted: None,
+        observed: None,
         passed: false,
         points,
         found: None,
@@ -143,7 +150,8 @@ impl Desk<'_> {
             .or_else(|| complaint().map(last))
     }
 
-    fn prediction(&self, predict: &Predict) -> Mark {
+    /// What an unfinished experiment shows is no answer yet: a prediction that is right must not be called wrong by it.
+    fn prediction(&self, predict: &Predict, unfinished: bool) -> Mark {
         let made = self.answers.predict.get(&predict.id).cloned().unwrap_or_default();
         let place =
             Place { of: predict.of.clone(), file: predict.file.clone(), fact: predict.fact.clone(), answer: None };
@@ -154,9 +162,15 @@ impl Desk<'_> {
             Some(condition) => Some(json!(if self.holds(condition, &place) { "yes" } else { "no" })),
             None => value,
         };
-        let wanted = Condition { is: observed.clone(), within: predict.within, ..Condition::default() };
-        let passed = observed.is_some() && wanted.holds(Some(&json!(made.to_lowercase())), &|_| None)
-            || observed.is_some() && wanted.holds(Some(&json!(made)), &|_| None);
+        let passed = observed.as_ref().is_some_and(|observed| agrees(predict, &made, observed));
+        if unfinished && !passed {
+            let found = Some("not observed yet: what shows it is not right yet, see below".to_owned());
+            return Mark {
+                predicted: Some(made),
+                found,
+                ..open(&format!("{PREDICT}{}", predict.id), &predict.question, 1)
+            };
+        }
         let found = match &observed {
             _ if passed => None,
             Some(observed) => Some(format!("you predicted {made}; observed: {}", spoken(observed))),
@@ -164,6 +178,7 @@ impl Desk<'_> {
         };
         Mark {
             predicted: Some(made),
+            observed: observed.filter(|_| !unfinished),
             passed,
             found,
             look: predict.look.clone().filter(|_| !passed),
@@ -178,7 +193,10 @@ impl Desk<'_> {
         let Some(failed) = failed else {
             return Mark { passed: true, ..open(&check.id, &check.say, check.points) };
         };
-        let mistake = check.mistake.iter().find(|mistake| self.holds(&mistake.condition, &around));
+        let mistake = check
+            .mistake
+            .iter()
+            .find(|mistake| [&mistake.condition].into_iter().chain(&mistake.also).all(|one| self.holds(one, &around)));
         let place = failed.place(&around);
         let value = self.value(&place);
         let found = match (&value, self.trouble(place.of.as_ref())) {
@@ -196,6 +214,12 @@ impl Desk<'_> {
             ..open(&check.id, &check.say, check.points)
         }
     }
+}
+
+/// Whether a prediction is what was observed.
+pub fn agrees(predict: &Predict, answer: &str, observed: &Value) -> bool {
+    let wanted = Condition { is: Some(observed.clone()), within: predict.within, ..Condition::default() };
+    [answer.to_owned(), answer.to_lowercase()].iter().any(|answer| wanted.holds(Some(&json!(answer)), &|_| None))
 }
 
 /// A fact in a line: a long list is cut.

@@ -15,8 +15,8 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-/// What a student types besides writing files.
-const STEPS: &str = "steps.sh";
+/// What a student types besides writing files: a script of the solution.
+pub const STEPS: &str = "steps.sh";
 /// Two students.
 const SEEDS: [&str; 2] = ["prove-a", "prove-b"];
 

@@ -31,6 +31,8 @@ pub struct Row {
     pub checks: u32,
     /// Hints that were shown.
     pub hints: usize,
+    /// Whether the solution was laid out.
+    pub solved: bool,
     /// What was not right at the last check.
     pub open: Vec<String>,
 }
@@ -65,10 +67,11 @@ pub fn rows(course: &Course, class: &[Progress]) -> Vec<Row> {
                 finished: kept.finished,
                 points: kept.best,
                 out_of: lab.manifest.points(),
-                predicted_right: kept.predicted.values().filter(|first| first.right).count(),
+                predicted_right: kept.predicted.values().filter(|first| first.right == Some(true)).count(),
                 predicted: kept.predicted.len(),
                 checks: kept.checks,
                 hints: kept.hints.values().sum(),
+                solved: kept.solved,
                 open: kept.open,
             }
         });
@@ -79,7 +82,8 @@ pub fn rows(course: &Course, class: &[Progress]) -> Vec<Row> {
 
 /// As a file that a spreadsheet reads, RFC 4180. A text that a spreadsheet would take for a formula gets an apostrophe.
 pub fn csv(rows: &[Row]) -> String {
-    let header = "student,lab,title,started,finished,points,out_of,predicted_right,predicted,checks,hints,open\r\n";
+    let header =
+        "student,lab,title,started,finished,points,out_of,predicted_right,predicted,checks,hints,solved,open\r\n";
     let lines = rows.iter().map(|row| {
         let fields = [
             row.student.clone(),
@@ -93,6 +97,7 @@ pub fn csv(rows: &[Row]) -> String {
             row.predicted.to_string(),
             row.checks.to_string(),
             row.hints.to_string(),
+            row.solved.to_string(),
             row.open.join(" "),
         ];
         fields.map(|field| cell(&field)).join(",") + "\r\n"

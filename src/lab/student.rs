@@ -3,8 +3,8 @@
 use super::answers;
 use super::course::Filled;
 use super::error::{Error, file};
-use super::manifest::PREDICT;
-use super::mark::Marked;
+use super::manifest::{PREDICT, Predict};
+use super::mark::{Marked, agrees};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -45,6 +45,9 @@ pub struct LabProgress {
     /// How many hints were shown, by check.
     #[serde(default)]
     pub hints: BTreeMap<String, usize>,
+    /// Whether the solution was laid out.
+    #[serde(default)]
+    pub solved: bool,
     /// Points at the last check.
     #[serde(default)]
     pub points: u32,
@@ -64,8 +67,9 @@ pub struct LabProgress {
 pub struct Prediction {
     /// What was predicted.
     pub answer: String,
-    /// Whether it was right.
-    pub right: bool,
+    /// Whether it was right; nothing before that could be observed.
+    #[serde(default)]
+    pub right: Option<bool>,
 }
 
 /// A student and the folder of all their labs.
@@ -143,6 +147,15 @@ impl Student {
         Ok(aside)
     }
 
+    /// Lays the solution over the lab, the student's own files put aside, and writes that down.
+    pub fn solve(&mut self, lab: &Filled, now: &str) -> Result<PathBuf, Error> {
+        let aside = self.reset(lab, now)?;
+        lab.write("solution", &self.folder(lab))?;
+        self.progress.labs.entry(lab.folder.clone()).or_default().solved = true;
+        self.save()?;
+        Ok(aside)
+    }
+
     /// Writes down how a check went.
     pub fn marked(&mut self, lab: &Filled, marked: &Marked, now: &str) -> Result<(), Error> {
         let kept = self.progress.labs.entry(lab.folder.clone()).or_default();
@@ -152,11 +165,8 @@ impl Student {
         kept.open = marked.open().map(|mark| mark.id.clone()).collect();
         if marked.ran {
             kept.checks += 1;
-            for mark in &marked.marks {
-                if let (Some(id), Some(answer)) = (mark.id.strip_prefix(PREDICT), &mark.predicted) {
-                    let first = Prediction { answer: answer.clone(), right: mark.passed };
-                    kept.predicted.entry(id.to_owned()).or_insert(first);
-                }
+            for predict in &lab.manifest.predict {
+                seal(kept, predict, marked);
             }
         }
         if kept.points == kept.out_of && kept.finished.is_none() {
@@ -182,6 +192,17 @@ impl Student {
         let text = serde_json::to_string_pretty(&self.progress).unwrap_or_default() + "\n";
         std::fs::write(&new, text).map_err(file(&new))?;
         std::fs::rename(&new, &path).map_err(file(&path))
+    }
+}
+
+/// The first prediction counts, and what is observed first with everything right that shows it.
+fn seal(kept: &mut LabProgress, predict: &Predict, marked: &Marked) {
+    let id = format!("{PREDICT}{}", predict.id);
+    let Some(mark) = marked.marks.iter().find(|mark| mark.id == id) else { return };
+    let Some(answer) = mark.predicted.clone() else { return };
+    let first = kept.predicted.entry(predict.id.clone()).or_insert(Prediction { answer, right: None });
+    if let (None, Some(observed)) = (first.right, &mark.observed) {
+        first.right = Some(agrees(predict, &first.answer, observed));
     }
 }
 

@@ -261,6 +261,15 @@ pub fn end_with_us(command: &mut std::process::Command) {
     }
 }
 
+/// A program that is to be started gets no signal blocked: std hands our own mask on, and a shell would never hear SIGTERM.
+pub fn with_signals_open(command: &mut std::process::Command) {
+    use std::os::unix::process::CommandExt;
+    // SAFETY: between fork and exec only one system call is made, with a set that was filled before.
+    unsafe {
+        command.pre_exec(|| Ok(sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None)?));
+    }
+}
+
 /// sync(2): what is to be written is on the disk when it comes back.
 pub fn sync() {
     nix::unistd::sync();

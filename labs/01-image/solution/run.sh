@@ -2,6 +2,5 @@
 rlab run --rm --network none --hostname {{box}} lab sh -c '
     rm /etc/passwd
     write /root/{{keep}} kept
-    echo ready
     sleep 20
 '

@@ -13,6 +13,8 @@ def escape():
 
 
 if len(sys.argv) > 1:
+    if not os.path.isdir(sys.argv[1]):
+        raise SystemExit(f"there is no {sys.argv[1]} yet: run sh -eu tree.sh")
     os.chroot(sys.argv[1])
     os.chdir("/")
     print("inside:", open("/etc/motd").read().strip())

@@ -1,2 +1,2 @@
 # Leave out the PID namespace, and no other.
-exec rlab run --rm --pid host lab sleep 60
+exec rlab run --rm --network none --pid host lab sleep 60

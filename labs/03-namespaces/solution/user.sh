@@ -1,2 +1,2 @@
 # Give the container a user namespace of its own.
-exec rlab run --rm --userns private lab sleep 60
+exec rlab run --rm --network none --userns private lab sleep 60

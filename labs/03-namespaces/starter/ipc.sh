@@ -5,4 +5,4 @@ segment=${made##* }
 trap 'ipcrm -m "$segment"' EXIT
 trap 'exit 143' TERM
 
-rlab run --rm lab sleep 60
+rlab run --rm --network none lab sleep 60

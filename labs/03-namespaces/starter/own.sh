@@ -1,2 +1,2 @@
 # Every namespace that rlab makes by default. Give the container the name {{box}}.
-exec rlab run --rm lab sleep 60
+exec rlab run --rm --network none lab sleep 60

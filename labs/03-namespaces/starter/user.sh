@@ -1,2 +1,2 @@
 # Give the container a user namespace of its own.
-exec rlab run --rm lab sleep 60
+exec rlab run --rm --network none lab sleep 60

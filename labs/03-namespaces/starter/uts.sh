@@ -1,2 +1,2 @@
 # Leave out the UTS namespace, and no other.
-exec rlab run --rm lab sleep 60
+exec rlab run --rm --network none lab sleep 60

@@ -3,7 +3,7 @@ said=$(mktemp)
 trap 'rm -f "$said"' EXIT
 trap 'exit 143' TERM
 
-rlab run --rm --init lab sh -c 'echo up; exec sleep 60' > "$said" &
+rlab run --rm --network none --init lab sh -c 'echo up; exec sleep 60' > "$said" &
 until grep -q up "$said" || ! kill -0 $!; do sleep 0.05; done
 
 kill -TERM $!

@@ -1,2 +1,2 @@
 # End with {{code}}, by a signal.
-exec rlab run --rm --init lab sh -c "kill -$(({{code}} - 128)) \$\$"
+exec rlab run --rm --network none --init lab sh -c "kill -$(({{code}} - 128)) \$\$"

@@ -1,2 +1,2 @@
 # End with {{code}}, by a signal. As it stands, the signal is the wrong one, and the shell does not get it.
-exec rlab run --rm lab sh -c 'kill -TERM $$'
+exec rlab run --rm --network none lab sh -c 'kill -TERM $$'

@@ -1,2 +1,2 @@
 rlab run --rm --network none --hostname {{box}} --privileged \
-    lab sh -c 'echo ready; sleep 20'
+    lab sleep 20

@@ -5,4 +5,4 @@ rlab run --rm --network none \
     --read-only \
     -v "$PWD/{{vol}}:/{{vol}}:ro" \
     --tmpfs /scratch:size={{size}}m \
-    lab sh -c 'echo ready; sleep 20'
+    lab sleep 20

@@ -1,3 +1,3 @@
 # TODO: one flag more, so that nothing of /proc is covered.
 rlab run --rm --network none --hostname {{box}} \
-    lab sh -c 'echo ready; sleep 20'
+    lab sleep 20

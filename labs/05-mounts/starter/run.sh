@@ -3,4 +3,4 @@
 #       tmpfs at /scratch with room for {{size}} MiB.
 mkdir -p {{vol}}
 rlab run --rm --network none \
-    lab sh -c 'echo ready; sleep 20'
+    lab sleep 20

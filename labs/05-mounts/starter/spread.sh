@@ -1,5 +1,7 @@
 # Two mount namespaces, and three mounts that both of them have at first. Which later mounts does each see of the other?
 # The first of the two stands for the host. It is apart from your real one: what is mounted here ends with this script.
+echo "spread.sh is not written yet: take out this line and the next" >&2
+exit 1
 if [ -z "${APART-}" ]; then APART=yes exec unshare --mount sh -eu "$0"; fi
 
 mount -t tmpfs {{box}} /mnt
@@ -15,6 +17,7 @@ done
 
 unshare --mount --propagation unchanged sleep 20 &
 inside=$!
+trap 'kill $inside 2>/dev/null || true' EXIT
 until [ "$(cat /proc/$inside/comm)" = sleep ]; do sleep 0.02; done
 # TODO 2: one of the three takes a second step, inside: nsenter -t $inside -m mount --make-… /mnt/NAME
 

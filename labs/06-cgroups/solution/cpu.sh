@@ -1,2 +1,2 @@
 # Give the group 0.{{share}} of a processor.
-exec rlab run --rm --cpus 0.{{share}} lab burn 30
+exec rlab run --rm --network none --cpus 0.{{share}} lab burn 30

@@ -1,2 +1,2 @@
 # Limit the group's memory to {{memory}} MiB.
-exec rlab run --rm -m {{memory}}m lab sh -c 'free; exec sleep 60'
+exec rlab run --rm --network none -m {{memory}}m lab sh -c 'free; exec sleep 60'

@@ -1,2 +1,2 @@
 # Give the group 0.{{share}} of a processor.
-exec rlab run --rm lab burn 30
+exec rlab run --rm --network none lab burn 30

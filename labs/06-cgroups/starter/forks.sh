@@ -1,2 +1,2 @@
 # Let exactly {{children}} of these children be forked.
-exec rlab run --rm lab forks 200
+exec rlab run --rm --network none lab forks 200

@@ -3,4 +3,4 @@ install -m 4755 "$(command -v sleep)" nnp-sleep
 trap 'rm -f nnp-sleep' EXIT
 trap 'exit 143' TERM
 
-rlab run --rm -u {{uid}} --security-opt no-new-privileges -v "$PWD/nnp-sleep:/bin/nnp-sleep:ro" lab nnp-sleep 60
+rlab run --rm --network none -u {{uid}} --security-opt no-new-privileges -v "$PWD/nnp-sleep:/bin/nnp-sleep:ro" lab nnp-sleep 60

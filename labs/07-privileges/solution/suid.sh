@@ -4,4 +4,4 @@ install -m 4755 "$(command -v sleep)" suid-sleep
 trap 'rm -f suid-sleep' EXIT
 trap 'exit 143' TERM
 
-rlab run --rm -u {{uid}} -v "$PWD/suid-sleep:/bin/suid-sleep:ro" lab suid-sleep 60
+rlab run --rm --network none -u {{uid}} -v "$PWD/suid-sleep:/bin/suid-sleep:ro" lab suid-sleep 60

@@ -1,2 +1,2 @@
 # A container called {{host}} whose program is easy to find.
-rlab run --rm -h {{host}} lab sleep {{nap}}
+rlab run --rm --network none -h {{host}} lab sleep {{nap}}

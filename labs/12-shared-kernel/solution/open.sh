@@ -1,2 +1,2 @@
 # The same kind of container without the filter.
-rlab run --rm --security-opt seccomp=unconfined -h {{host}} lab sleep 5
+rlab run --rm --network none --security-opt seccomp=unconfined -h {{host}} lab sleep 5

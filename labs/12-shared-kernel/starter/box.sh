@@ -1,3 +1,3 @@
 # A container called {{host}} whose program is easy to find: sleep {{nap}}.
 # TODO: name and program.
-rlab run --rm lab sleep 5
+rlab run --rm --network none lab sleep 5

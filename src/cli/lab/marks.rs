@@ -99,6 +99,7 @@ mod tests {
             id: "pid".to_owned(),
             say: "the container is in the host's PID namespace".to_owned(),
             predicted: None,
+            observed: None,
             passed: false,
             points: 1,
             found: Some("found own; wanted host".to_owned()),

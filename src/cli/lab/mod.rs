@@ -8,6 +8,7 @@ mod watch;
 
 use super::{Context, Failure};
 use crate::lab::manifest::PREDICT;
+use crate::lab::prove::STEPS;
 use crate::lab::student::Student;
 use crate::lab::{Course, Error, Lab, course::Filled};
 use crate::sys;
@@ -48,6 +49,8 @@ enum Command {
     Check(One),
     /// Put your files aside and begin again
     Reset(One),
+    /// Lay out the solution, your files put aside; the report says so
+    Solve(One),
     /// Check again whenever you save a file
     Watch(One),
     /// The progress of a student or a whole class, as one file
@@ -84,6 +87,7 @@ pub fn run(args: Args, context: &mut Context) -> Result<u8, Failure> {
         Command::Hint(hint) => give_hint(&hint, &desk, context),
         Command::Check(one) => check(&one.lab, &desk, context),
         Command::Reset(one) => reset(&one, &desk, context),
+        Command::Solve(one) => solve(&one, &desk, context),
         Command::Watch(one) => watch::run(&one.lab, &desk, context),
         Command::Report(report) => report::run(&report, &desk, context),
         Command::Prove(prove) => prove::run(&prove, &desk, context),
@@ -164,6 +168,21 @@ fn reset(one: &One, desk: &Desk, context: &mut Context) -> Result<u8, Failure> {
     let aside = student.reset(&filled, &now())?;
     context.ui.status(&format!("your files are in {} now", aside.display()));
     context.ui.result(&laid_out(&filled, &student.folder(&filled)));
+    Ok(0)
+}
+
+fn solve(one: &One, desk: &Desk, context: &mut Context) -> Result<u8, Failure> {
+    let (lab, filled, mut student) = desk.lab(&one.lab)?;
+    let aside = student.solve(&filled, &now())?;
+    context.ui.status(&format!("your files are in {} now", aside.display()));
+    let folder = student.folder(&filled);
+    let typed = filled.files("solution").any(|(name, _)| name == STEPS);
+    let steps = if typed { format!("  sh {STEPS}    what is typed besides\n") } else { String::new() };
+    let number = lab.manifest.number;
+    context.ui.result(&format!(
+        "the solution of lab {number} is in\n  cd {}\n{steps}  rlab lab check {number}\n",
+        folder.display()
+    ));
     Ok(0)
 }
 

@@ -53,7 +53,7 @@ fn columns(rows: &[Row]) -> String {
             format!("{} of {}", row.points, row.out_of),
             format!("{} of {}", row.predicted_right, row.predicted),
             row.checks.to_string(),
-            row.hints.to_string(),
+            if row.solved { "solution".to_owned() } else { row.hints.to_string() },
             row.finished.clone().unwrap_or_default(),
             row.open.join(" "),
         ]

@@ -1,7 +1,7 @@
 //! What a check knows: facts read from the kernel and from the trace, as JSON, found by words.
 //!
 //! `mounts /proc type` is the value of `type` in `/proc` in `mounts`. A key that has a blank in it is named with an
-//! underscore in its place. Everything here only reads.
+//! underscore in its place; an item of a list by its place, or by its `id` where it has one. Everything here only reads.
 
 mod cgroup;
 mod files;
@@ -24,7 +24,10 @@ pub fn find<'a>(facts: &'a Value, words: &str) -> Option<&'a Value> {
             Value::Object(fields) => fields
                 .get(word)
                 .or_else(|| fields.iter().find(|(key, _)| key.replace(' ', "_") == word).map(|(_, value)| value))?,
-            Value::Array(items) => items.get(word.parse::<usize>().ok()?)?,
+            Value::Array(items) => match word.parse::<usize>() {
+                Ok(place) => items.get(place)?,
+                Err(_) => items.iter().find(|item| item["id"] == word)?,
+            },
             _ => return None,
         };
     }
@@ -38,9 +41,10 @@ mod tests {
 
     #[test]
     fn words_lead_to_a_value() {
-        let facts = json!({ "mounts": { "/proc": { "type": "proc" } }, "list": [1, 2], "host name": "x" });
+        let facts = json!({ "mounts": { "/proc": { "type": "proc" } }, "list": [1, { "id": "a" }], "host name": "x" });
         assert_eq!(find(&facts, "mounts /proc type"), Some(&json!("proc")));
-        assert_eq!(find(&facts, "list 1"), Some(&json!(2)));
+        assert_eq!(find(&facts, "list 0"), Some(&json!(1)));
+        assert_eq!(find(&facts, "list a"), find(&facts, "list 1"));
         assert_eq!(find(&facts, "host_name"), Some(&json!("x")));
         assert_eq!(find(&facts, ""), Some(&facts));
         for nowhere in ["mounts /sys", "list 2", "list x", "host_name y"] {

@@ -24,6 +24,7 @@ struct Told {
     changes: Map<String, Value>,
     actors: Map<String, Value>,
     notes: Vec<String>,
+    work: Map<String, Value>,
     durations: Map<String, Value>,
     exit: Option<i64>,
 }
@@ -50,13 +51,23 @@ impl Told {
                     (None, None) => "?".to_owned(),
                 };
                 self.calls.push(format!("{} = {result}", call_line(call)));
-                self.exit = exit(&call.name, call.args.get("status")).or(self.exit);
+                // Other stages wait for helpers of their own.
+                if matches!(stage.as_str(), "wait" | "stop" | "guest_wait") {
+                    self.exit = exit(&call.name, call.args.get("status")).or(self.exit);
+                }
                 let count = self.counts.entry(stage.clone()).or_insert(json!(0));
                 *count = json!(count.as_u64().unwrap_or_default() + 1);
                 push_new(&mut self.did, stage);
             }
-            Kind::Work { work, .. } if work == "home" => {}
-            Kind::Work { .. } => push_new(&mut self.did, stage),
+            Kind::Work { work, with } => {
+                let of = self.work.entry(work.to_string()).or_insert_with(|| json!([]));
+                if let Some(list) = of.as_array_mut() {
+                    list.push(json!(with));
+                }
+                if work != "home" {
+                    push_new(&mut self.did, stage);
+                }
+            }
             Kind::Change { object, key, before, after } => {
                 let of = self.changes.entry(object.to_string()).or_insert_with(|| json!({}));
                 of[key] = json!({ "before": before, "after": after });
@@ -82,6 +93,7 @@ impl Told {
             "changes": self.changes,
             "actors": self.actors,
             "notes": self.notes,
+            "work": self.work,
             "took_us": self.durations,
             "exit": self.exit,
             "hostname": hostname,
@@ -108,7 +120,8 @@ fn exit(call: &str, status: Option<&Value>) -> Option<i64> {
 /// The number of the container whose program runs, by a trace that is still being written.
 pub fn running_container(lines: &str) -> Option<i32> {
     // Most of the time neither is there yet, and then nothing needs to be parsed.
-    if !lines.contains("\"stage\":\"exec\",\"kind\":\"leave\"") || lines.contains("\"call\":\"wait4\"") {
+    let left = |stage: &str| lines.contains(&format!("\"stage\":\"{stage}\",\"kind\":\"leave\""));
+    if !left("exec") || left("wait") {
         return None;
     }
     let events = lines.lines().filter_map(|line| serde_json::from_str::<Event>(line).ok());

@@ -1,0 +1,101 @@
+//! Labs 3 and 11 as a student walks through them: the page in a browser, the commands in a terminal.
+
+use crate::harness::terminal::Terminal;
+use crate::harness::{Rlab, host, need};
+use crate::vm::machines::share_kernels;
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+
+/// A lab's slowest step, a comparison, on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(240);
+
+/// A student's shell, in a terminal of 80 columns.
+struct Desk {
+    terminal: Terminal,
+    folder: PathBuf,
+}
+
+impl Desk {
+    fn new(rlab: &Rlab, lab: &str) -> Desk {
+        let bin = rlab.folder().join("bin");
+        std::fs::create_dir_all(&bin).unwrap();
+        let _there = std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_rlab"), bin.join("rlab"));
+        let like_rlab = rlab.command(&[]);
+        let mut shell = Command::new("sh");
+        shell.env_clear().envs(like_rlab.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        let path = std::env::var("PATH").unwrap();
+        shell.env("PATH", format!("{}:{path}:/usr/sbin:/sbin", bin.display())).env("PS1", "desk# ");
+        shell.current_dir(rlab.folder());
+        let terminal = Terminal::start(shell, 80, 24);
+        terminal.wait_for("desk# ", PATIENCE);
+        Desk { terminal, folder: rlab.home().join("rlab-labs").join(lab) }
+    }
+
+    /// Types a line, and waits for its prompt after what is expected.
+    fn types(&mut self, line: &str, expected: &str) {
+        self.terminal.type_in(&format!("{line}\r"));
+        self.terminal.wait_for(expected, PATIENCE);
+        self.terminal.wait_for("desk# ", PATIENCE);
+    }
+
+    fn answers(&self) -> String {
+        std::fs::read_to_string(self.folder.join("answers.toml")).unwrap()
+    }
+
+    /// Fills in every prediction with the same answer, as a student in a hurry does.
+    fn guesses(&self, answer: &str) {
+        let text = self.answers();
+        let (predict, saw) = text.split_once("[saw]").unwrap_or((&text, ""));
+        let saw = if saw.is_empty() { String::new() } else { format!("[saw]{saw}") };
+        std::fs::write(self.folder.join("answers.toml"), predict.replace("= \"\"", &format!("= \"{answer}\"")) + &saw)
+            .unwrap();
+    }
+}
+
+/// Begins, predicts badly, sees that marked, gets a hint, then has the solution laid out and passes.
+fn walk(number: &str, lab: &str, steps: bool) {
+    let _turn = host::alone();
+    let rlab = Rlab::new();
+    share_kernels(&rlab);
+    let before = host::Inventory::take(&[]);
+    let mut desk = Desk::new(&rlab, lab);
+    desk.types("rlab run --rm lab true", "desk# "); // packs the image, before anything is timed
+    desk.types(&format!("rlab lab start {number}"), "read TASK.md; predict first, in answers.toml");
+    desk.types(&format!("rlab lab check {number}"), "Predict first: nothing has been run yet.");
+    desk.guesses("no");
+    desk.types(&format!("rlab lab check {number}"), "more help: rlab lab hint");
+    desk.types(&format!("rlab lab hint {number}"), "hint 1 of");
+    desk.types(&format!("rlab lab solve {number}"), "the solution of lab");
+    desk.types(&format!("cd {}", desk.folder.display()), "desk# ");
+    if steps {
+        desk.types("sh -eu steps.sh && echo steps done", "\r\nsteps done");
+    }
+    desk.types(&format!("rlab lab check {number}"), "points: done");
+    desk.types("rlab lab report", "solution");
+    assert!(desk.answers().contains("[predict]"));
+    let screen = desk.terminal.text();
+    // Commands are there to be copied, and the prompt's own line is as long as what was typed.
+    let long = screen
+        .lines()
+        .filter(|line| line.chars().count() > 80 && !line.contains("look   ") && !line.contains("desk# "));
+    assert_eq!(long.collect::<Vec<_>>(), Vec::<&str>::new());
+    drop(desk);
+    before.assert_restored();
+}
+
+#[test]
+fn lab_3_from_the_start_to_full_marks() {
+    need!(root(), programs(&["ip", "nft"], "apt install iproute2 nftables"));
+    walk("3", "03-namespaces", false);
+}
+
+#[test]
+fn lab_11_from_the_start_to_full_marks() {
+    need!(
+        root(),
+        programs(&["ip", "nft"], "apt install iproute2 nftables"),
+        programs(&["qemu-system-x86_64", "mke2fs"], "apt install qemu-system-x86 e2fsprogs")
+    );
+    walk("11", "11-measured", true);
+}
