@@ -15,7 +15,7 @@ mod texts;
 mod view;
 
 pub use event::{Actor, Call, Event};
-pub use follow::{Follower, Replay};
+pub use follow::{Follower, Replay, events};
 pub use probe::{Probe, observe};
 pub use schema::json_schema;
 pub use signature::{is_told, man_page};
@@ -24,4 +24,4 @@ pub use sink::{
     note, open, own_number, pump, resume, silence, skip, stage, take_in, witnessed, work,
 };
 pub use stage::Stage;
-pub use view::{Style, View, call_line};
+pub use view::{PLAYER_CSS, PLAYER_JS, Style, View, call_line, player, player_page};
