@@ -11,6 +11,9 @@ const CGROUPS: &str = "/sys/fs/cgroup/";
 /// What is said beside a group that the container's process was read to be in.
 const MEMBER: &str = "the process is in it";
 
+/// What is said beside a link of the network namespace that was made for the container.
+const INSIDE: &str = "in the new namespace";
+
 /// What cgroup v1 has a directory each for, see cgroups(7).
 const V1: &[&str] = &[
     "blkio", "cpu", "cpuacct", "cpuset", "devices", "freezer", "hugetlb", "memory", "misc", "net_cls", "net_prio",
@@ -32,6 +35,7 @@ pub fn take(state: &mut State, event: &Event, what: (&str, &str), before: &Value
         "limit" => return limit(state, key, after),
         "counter" => (Panel::Cgroup, key.to_owned(), String::new()),
         "capability" => (Panel::Rights, format!("capabilities, {key}"), String::new()),
+        "link" | "address" | "route" if state.in_network => (Panel::Network, key.to_owned(), INSIDE.to_owned()),
         "link" | "address" | "route" | "sysctl" => (Panel::Network, key.to_owned(), String::new()),
         "register" | "exit" => (Panel::Machine, key.to_owned(), String::new()),
         _ if key.is_empty() => (Panel::Rights, object.to_owned(), String::new()),
@@ -48,6 +52,7 @@ pub fn take(state: &mut State, event: &Event, what: (&str, &str), before: &Value
     if note == "on the host" {
         state.rows[row].with_process = false;
     }
+    state.rows[row].with_network |= note == INSIDE;
 }
 
 /// A group's directory by its controller and its path below that, as /proc/PID/cgroup tells it.
@@ -73,6 +78,12 @@ pub fn directory(state: &mut State, path: &str, made: bool) {
     let is_of = |row: &super::state::Row| row.panel == Panel::Cgroup && (row.key == key || row.key.starts_with(&format!("{path}/")));
     for row in (0..state.rows.len()).filter(|row| is_of(&state.rows[*row])).collect::<Vec<_>>() {
         state.clear(row);
+    }
+    // What was counted was read from these directories.
+    let is_left = |row: &usize| state.cell(*row).is_some_and(|cell| cell.note == "made" || cell.note == MEMBER);
+    let rows = (0..state.rows.len()).filter(|row| state.rows[*row].panel == Panel::Cgroup).collect::<Vec<_>>();
+    if !rows.iter().any(is_left) {
+        rows.into_iter().for_each(|row| state.clear(row));
     }
 }
 
@@ -115,8 +126,11 @@ pub fn written(state: &mut State, path: &str, text: &str) {
     state.set(row, Cell { text, note: "written".to_owned() });
 }
 
-/// umount2(2) of what was mounted on the host.
+/// umount2(2) of what was mounted on the host, or of what held the network namespace when no process did any more.
 pub fn unmounted(state: &mut State, target: &str) {
+    if target.contains("/netns/") {
+        (0..state.rows.len()).for_each(|row| if state.rows[row].with_network { state.clear(row) });
+    }
     let key = format!("host mount {target}");
     if let Some(row) = state.rows.iter().position(|row| row.panel == Panel::Mounts && row.key == key) {
         state.clear(row);

@@ -175,14 +175,14 @@ fn panels(steps: &Steps<'_>) -> String {
         let _never = writeln!(
             out,
             "<section class=\"rp-panel\" data-panel=\"{name}\" aria-label=\"{title}\">\n<p class=\"rp-panel-name\">{title}</p>\n\
-             <p class=\"rp-none\">none yet</p>\n<ul class=\"rp-rows\" tabindex=\"0\" aria-label=\"{title}\">"
+             <p class=\"rp-none\">none</p>\n<ul class=\"rp-rows\" tabindex=\"0\" aria-label=\"{title}\">"
         );
         for (row, depth) in rows {
             let indent = if *depth == 0 { String::new() } else { format!(" style=\"--rp-depth:{depth}\"") };
             let _never = writeln!(
                 out,
                 "<li data-r=\"{row}\"{indent} hidden><span class=\"rp-mark\"></span> <span class=\"rp-key\">{}</span> \
-                 <span class=\"rp-value\"></span> <span class=\"rp-beside\"></span></li>",
+                 <span class=\"rp-cell\"><span class=\"rp-value\"></span> <span class=\"rp-beside\"></span></span></li>",
                 escaped(&steps.rows[*row].label)
             );
         }

@@ -34,11 +34,11 @@ pub fn player_page(events: &[Event]) -> String {
     let title = html::escaped(&steps.title());
     let figure = html::figure(&steps, "player");
     format!(
-        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<title>{title}</title>\n\
+        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<title>{title} · rlab, step by step</title>\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
          <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; \
          script-src 'unsafe-inline'; img-src data:\">\n<link rel=\"icon\" href=\"data:,\">\n\
-         <style>\n{PAGE_CSS}{PLAYER_CSS}</style>\n</head>\n<body>\n<main>\n<h1>rlab · {title}</h1>\n{figure}</main>\n\
+         <style>\n{PAGE_CSS}{PLAYER_CSS}</style>\n</head>\n<body>\n<main>\n<h1>A run of rlab, step by step</h1>\n{figure}</main>\n\
          <script>\n{PLAYER_JS}</script>\n</body>\n</html>\n"
     )
 }

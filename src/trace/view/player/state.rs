@@ -6,7 +6,7 @@
 use super::super::layout::shortened;
 use super::changes;
 use super::tree::Tree;
-use crate::trace::event::{Call, Event, Kind};
+use crate::trace::event::{Actor, Call, Event, Kind};
 use serde_json::Value;
 
 /// What the state is shown in. Their order is the order on the page.
@@ -67,6 +67,8 @@ pub struct Row {
     pub parent: Option<usize>,
     /// Whether it is gone when the container's process is: nobody has these namespaces then, or sees these mounts.
     pub with_process: bool,
+    /// Whether it is gone when the network namespace is that rlab made.
+    pub with_network: bool,
 }
 
 /// What is in a row.
@@ -95,6 +97,8 @@ pub struct State {
     cells: Vec<Option<Cell>>,
     differences: Vec<Difference>,
     pub(super) tree: Tree,
+    /// Whether the engine is in the network namespace that it made, and looks at that one's links.
+    pub(super) in_network: bool,
 }
 
 impl State {
@@ -128,7 +132,15 @@ impl State {
             "rmdir" => changes::directory(self, text("pathname"), false),
             "write" => changes::written(self, text("path"), text("text")),
             "umount2" => changes::unmounted(self, text("target")),
+            "unshare" | "setns" if event.actor == Actor::Engine => self.moved(text("flags"), text("fd")),
             _ => {}
+        }
+    }
+
+    /// The engine went into the network namespace it made, or back. By a path it goes in, by what it had open before out.
+    fn moved(&mut self, flags: &str, to: &str) {
+        if flags.contains("CLONE_NEWNET") || !to.is_empty() {
+            self.in_network = !to.starts_with("net:");
         }
     }
 
@@ -145,7 +157,7 @@ impl State {
             return at;
         }
         let with_process = matches!(panel, Panel::Namespaces | Panel::Mounts | Panel::Rights);
-        self.rows.push(Row { panel, key: key.to_owned(), label: shortened(label), parent: None, with_process });
+        self.rows.push(Row { panel, key: key.to_owned(), label: shortened(label), parent: None, with_process, with_network: false });
         self.cells.push(None);
         self.rows.len() - 1
     }

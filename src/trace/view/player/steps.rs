@@ -97,6 +97,6 @@ impl<'a> Steps<'a> {
             Kind::Note { note, with } if note.starts_with("running") => with.get("program")?.as_str(),
             _ => None,
         });
-        told.map(|what| format!("{what}, step by step")).next().unwrap_or_else(|| "A run, step by step".to_owned())
+        told.map(str::to_owned).next().unwrap_or_else(|| "a run of rlab".to_owned())
     }
 }
