@@ -23,6 +23,7 @@ mod isolation;
 mod life;
 mod limits;
 mod nginx;
+mod player;
 mod readme;
 mod registry;
 mod run;

@@ -9,10 +9,10 @@ use serde_json::Value;
 const CGROUPS: &str = "/sys/fs/cgroup/";
 
 /// What is said beside a group that the container's process was read to be in.
-const MEMBER: &str = "the process is in it";
+const MEMBER: &str = "joined";
 
 /// What is said beside a link of the network namespace that was made for the container.
-const INSIDE: &str = "in the new namespace";
+const INSIDE: &str = "inside";
 
 /// What cgroup v1 has a directory each for, see cgroups(7).
 const V1: &[&str] = &[

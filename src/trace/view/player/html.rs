@@ -18,7 +18,7 @@ use std::fmt::Write as _;
 /// The whole figure.
 pub fn figure(steps: &Steps<'_>, id: &str) -> String {
     let title = steps.title();
-    let count: usize = steps.sections.iter().map(|section| section.steps.len()).sum();
+    let count: usize = steps.sections.iter().map(|section| section.steps.len().max(1)).sum();
     let about = format!("{count} steps in {} stages", steps.sections.len());
     let (id, title) = (escaped(id), escaped(&title));
     let mut out = format!(

@@ -7,6 +7,8 @@ mod changes;
 mod html;
 mod state;
 mod steps;
+#[cfg(test)]
+mod tests;
 mod tree;
 
 use crate::trace::event::Event;

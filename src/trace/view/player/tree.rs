@@ -8,6 +8,8 @@ use super::state::{Cell, Panel, State};
 use crate::trace::event::{Actor, Call, Event, Kind};
 use serde_json::{Map, Value};
 
+/// rlab itself, where a stable trace keeps its number to itself.
+const NAMELESS: &str = "rlab";
 /// How many letters of a command line are shown.
 const LONGEST: usize = 60;
 
@@ -115,7 +117,7 @@ impl State {
                 is_call(&event.kind, "wait4").then_some(at)
             }
             (_, Some(at)) => Some(at),
-            (_, None) => Some(self.first(event, if guest { "guest" } else { "rlab" }.to_owned())),
+            (_, None) => Some(self.first(event, if guest { "guest" } else { NAMELESS }.to_owned())),
         }
     }
 
@@ -123,7 +125,9 @@ impl State {
     fn first(&mut self, event: &Event, number: String) -> usize {
         let guest = event.actor == Actor::Guest;
         let parent = self.tree.machine.filter(|_| guest);
-        self.new_process(number, "rlab", parent, (guest, None))
+        // Without a number the name stands in its place.
+        let name = if number == NAMELESS { "" } else { "rlab" };
+        self.new_process(number, name, parent, (guest, None))
     }
 
     fn new_process(&mut self, number: String, name: &str, parent: Option<usize>, of: (bool, Option<Actor>)) -> usize {
@@ -150,8 +154,8 @@ impl State {
     /// clone(2) or clone3(2) returned.
     pub(super) fn made(&mut self, event: &Event, ret: i64) {
         let parent = self.writer(event);
-        let name = parent.and_then(|at| self.cell(self.tree.processes[at].row)).map_or("rlab", |cell| &cell.text);
-        let (name, guest) = (name.to_owned(), event.actor == Actor::Guest);
+        let name = parent.and_then(|at| self.cell(self.tree.processes[at].row)).map_or("", |cell| &cell.text);
+        let (name, guest) = (if name.is_empty() { "rlab" } else { name }.to_owned(), event.actor == Actor::Guest);
         let at = self.new_process(number(event, ret), &name, parent, (guest, Some(event.actor)));
         if event.actor == Actor::Parent {
             self.tree.container = Some(at);
