@@ -31,7 +31,7 @@ const rows = [...document.querySelectorAll(".rp-rows > li")].filter(row => seen(
 return {
   steps: [...document.querySelectorAll(".rp-steps > li")].filter(seen).length,
   kind: step[0].className.split(" ")[0], who: step[0].querySelector(".rp-who").textContent,
-  line: step[0].querySelector("code")?.textContent ?? "", at: document.querySelector(".rp-at").textContent,
+  line: step[0].querySelector("samp")?.textContent ?? "", at: document.querySelector(".rp-at").textContent,
   said: document.querySelector(".rp-live").textContent,
   marked: document.querySelectorAll(".rp-rows > li.rp-new, .rp-rows > li.rp-changed, .rp-rows > li.rp-gone").length,
   unsigned: rows.filter(row => row.matches(".rp-new, .rp-changed") !== (row.querySelector(".rp-mark").textContent !== "")).length,

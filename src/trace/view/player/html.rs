@@ -1,7 +1,7 @@
 //! The player as a piece of a page: text that reads well by itself, with what the script needs beside it.
 //!
-//! No blank line and no heading may be in it: Markdown ends a block of HTML at a blank line, and a heading would go into the
-//! page's own contents.
+//! No blank line, heading or `code` may be in it: Markdown ends a block of HTML at a blank line, a heading would go into the
+//! page's own contents, and the book's highlighter takes every `code` for a program's.
 
 use super::state::{Difference, Panel};
 use super::steps::{Section, Step, Steps};
@@ -109,7 +109,7 @@ fn step(step: &Step<'_>, steps: &Steps<'_>) -> String {
             let class = if errno.is_some() { "rp-call rp-failed" } else { "rp-call" };
             let failed = if errno.is_some() { " · failed" } else { "" };
             let head = format!("call · {who}{guest} · {}{failed}", man_page(&call.name));
-            (class, head, format!("<code><b>{}</b>{}</code>", escaped(name), escaped(rest)))
+            (class, head, format!("<samp><b>{}</b>{}</samp>", escaped(name), escaped(rest)))
         }
         Kind::Change { object, key, before, after } => {
             let told = |value: &Value| match value {
@@ -118,7 +118,7 @@ fn step(step: &Step<'_>, steps: &Steps<'_>) -> String {
             };
             let what = if key.is_empty() { String::new() } else { format!(" {}", escaped(&shortened(key))) };
             let body = format!(
-                "<code><b>{}</b>{what}: {} <span class=\"rp-arrow\">→</span> {}</code>",
+                "<samp><b>{}</b>{what}: {} → {}</samp>",
                 escaped(object),
                 told(before),
                 told(after)
@@ -129,7 +129,7 @@ fn step(step: &Step<'_>, steps: &Steps<'_>) -> String {
             let fields = work::Fields { with, stable: steps.stable };
             let cells = work::row(name, &fields);
             let told: Vec<&str> = cells.iter().map(String::as_str).filter(|cell| !cell.is_empty()).collect();
-            let body = format!("<code><b>{}</b> {}</code>", escaped(&name.replace('_', " ")), escaped(&told.join("  ")));
+            let body = format!("<samp><b>{}</b> {}</samp>", escaped(&name.replace('_', " ")), escaped(&told.join("  ")));
             ("rp-work", format!("work · {who}{guest}"), body)
         }
         Kind::Skip { reason } => {

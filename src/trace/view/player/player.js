@@ -57,6 +57,7 @@
       for (const panel of all(".rp-panel")) {
         const list = panel.querySelector(".rp-rows");
         const marked = list.querySelector(".rp-new:not([hidden]), .rp-changed:not([hidden]), .rp-gone:not([hidden])");
+        panel.classList.toggle("rp-touched", Boolean(marked));
         panel.classList.toggle("rp-empty", !list.querySelector("li:not([hidden])"));
         if (marked && (marked.offsetTop < list.scrollTop || marked.offsetTop + marked.offsetHeight > list.scrollTop + list.clientHeight)) {
           list.scrollTop = marked.offsetTop - list.clientHeight / 2;
@@ -118,6 +119,8 @@
     const shown = one(".rp-stages");
     let finger = null;
     shown.addEventListener("touchstart", (event) => {
+      // The book's sidebar comes out after a finger, too.
+      event.stopPropagation();
       finger = event.touches.length === 1 ? event.touches[0] : null;
     }, { passive: true });
     shown.addEventListener("touchend", (event) => {
