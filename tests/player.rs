@@ -64,7 +64,10 @@ fn recorded(layout: &Path) -> &'static Recorded {
 #[test]
 fn an_exported_nginx_run_is_light_and_loads_nothing() {
     let recorded = recorded(need_nginx!());
-    tell(&format!("player: an exported nginx run weighs {} bytes, {} stable", recorded.weights[0], recorded.weights[1]));
+    tell(&format!(
+        "player: an exported nginx run weighs {} bytes, {} stable",
+        recorded.weights[0], recorded.weights[1]
+    ));
     assert!(recorded.weights.iter().all(|weight| (20_000..MOST).contains(weight)), "{:?}", recorded.weights);
     let page = std::fs::read_to_string(&recorded.page).unwrap();
     assert!(page.contains("<title>nginx -g daemon off;"), "{}", &page[..200]);
@@ -75,7 +78,8 @@ fn an_exported_nginx_run_is_light_and_loads_nothing() {
 
 /// What a reader gets of the stages, a line a paragraph or step, without what only the script shows.
 fn plain(page: &str) -> String {
-    let stages = page.split_once("<ol class=\"rp-stages\">").unwrap().1.split_once("<div class=\"rp-panels\"").unwrap().0;
+    let stages =
+        page.split_once("<ol class=\"rp-stages\">").unwrap().1.split_once("<div class=\"rp-panels\"").unwrap().0;
     let mut out = String::new();
     for line in stages.lines() {
         let mut inside = false;

@@ -131,7 +131,11 @@ fn the_keys_lead_from_stage_to_stage() {
     let (browser, recorded) = open!(1280, 900);
     let stage = || browser.run("return document.querySelector('.rp-stage.rp-current').dataset.stage");
     let step = || browser.run("return Number(document.querySelector('.rp-slider').value)");
-    let stages: Vec<Value> = browser.run("return [...document.querySelectorAll('.rp-stage')].map(one => one.dataset.stage)").as_array().unwrap().clone();
+    let stages: Vec<Value> = browser
+        .run("return [...document.querySelectorAll('.rp-stage')].map(one => one.dataset.stage)")
+        .as_array()
+        .unwrap()
+        .clone();
     let mut entered: Vec<Value> = vec![];
     for event in recorded.trace.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()) {
         if event["kind"] == "enter" {

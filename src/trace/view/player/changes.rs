@@ -2,8 +2,8 @@
 
 use super::state::{Cell, Panel, State};
 use crate::trace::event::{Actor, Event};
-use crate::trace::view::story::reading;
 use crate::trace::signature::object_type;
+use crate::trace::view::story::reading;
 use serde_json::Value;
 
 const CGROUPS: &str = "/sys/fs/cgroup/";
@@ -16,8 +16,21 @@ const INSIDE: &str = "inside";
 
 /// What cgroup v1 has a directory each for, see cgroups(7).
 const V1: &[&str] = &[
-    "blkio", "cpu", "cpuacct", "cpuset", "devices", "freezer", "hugetlb", "memory", "misc", "net_cls", "net_prio",
-    "perf_event", "pids", "rdma", "systemd",
+    "blkio",
+    "cpu",
+    "cpuacct",
+    "cpuset",
+    "devices",
+    "freezer",
+    "hugetlb",
+    "memory",
+    "misc",
+    "net_cls",
+    "net_prio",
+    "perf_event",
+    "pids",
+    "rdma",
+    "systemd",
 ];
 
 /// A piece of kernel state, read before and after.
@@ -75,7 +88,9 @@ pub fn directory(state: &mut State, path: &str, made: bool) {
         state.put(Panel::Cgroup, &key, &controller, &below, "made");
         return;
     }
-    let is_of = |row: &super::state::Row| row.panel == Panel::Cgroup && (row.key == key || row.key.starts_with(&format!("{path}/")));
+    let is_of = |row: &super::state::Row| {
+        row.panel == Panel::Cgroup && (row.key == key || row.key.starts_with(&format!("{path}/")))
+    };
     for row in (0..state.rows.len()).filter(|row| is_of(&state.rows[*row])).collect::<Vec<_>>() {
         state.clear(row);
     }
@@ -129,7 +144,11 @@ pub fn written(state: &mut State, path: &str, text: &str) {
 /// umount2(2) of what was mounted on the host, or of what held the network namespace when no process did any more.
 pub fn unmounted(state: &mut State, target: &str) {
     if target.contains("/netns/") {
-        (0..state.rows.len()).for_each(|row| if state.rows[row].with_network { state.clear(row) });
+        (0..state.rows.len()).for_each(|row| {
+            if state.rows[row].with_network {
+                state.clear(row)
+            }
+        });
     }
     let key = format!("host mount {target}");
     if let Some(row) = state.rows.iter().position(|row| row.panel == Panel::Mounts && row.key == key) {

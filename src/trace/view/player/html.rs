@@ -5,14 +5,14 @@
 
 use super::state::{Difference, Panel};
 use super::steps::{Section, Step, Steps};
-use crate::trace::event::{Actor, Kind};
+use crate::trace::event::{Actor, Call, Kind};
 use crate::trace::signature::{man_page, object_type};
 use crate::trace::texts::english;
 use crate::trace::view::layout::shortened;
 use crate::trace::view::story::reading;
 use crate::trace::view::value::{call_line, span};
 use crate::trace::view::{calls, work};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use std::fmt::Write as _;
 
 /// The whole figure.
@@ -83,7 +83,8 @@ fn stage(number: usize, section: &Section<'_>, steps: &Steps<'_>) -> String {
         escaped(&about.join(" · "))
     );
     if let Some(text) = text.filter(|_| !section.again) {
-        let _never = writeln!(out, "<p class=\"rp-why\">{} {}</p>", escaped(text.what.trim()), escaped(text.why.trim()));
+        let _never =
+            writeln!(out, "<p class=\"rp-why\">{} {}</p>", escaped(text.what.trim()), escaped(text.why.trim()));
         if let Some((place, twin)) = text.twin(steps.of_machine) {
             let _never = writeln!(out, "<p class=\"rp-twin\"><b>{place}</b> {}</p>", escaped(twin.trim()));
         }
@@ -98,53 +99,54 @@ fn stage(number: usize, section: &Section<'_>, steps: &Steps<'_>) -> String {
     out + "</ol>\n</li>\n"
 }
 
+/// One event: its kind for the script and the style, who told it, what it says.
 fn step(step: &Step<'_>, steps: &Steps<'_>) -> String {
     let actor = format!("{:?}", step.event.actor).to_lowercase();
-    let who = if step.event.pid == 0 { actor } else { format!("{actor} {}", step.event.pid) };
     let guest = if step.event.actor == Actor::Guest { " of the guest" } else { "" };
+    let who = if step.event.pid == 0 { actor } else { format!("{actor} {}", step.event.pid) } + guest;
     let (class, head, body) = match &step.event.kind {
         Kind::Call { call, ret, errno, injected, .. } => {
-            let line = format!("{} = {}", call_line(call), calls::result(call, *ret, errno.as_deref(), *injected));
-            let (name, rest) = line.split_at(call.name.len());
-            let class = if errno.is_some() { "rp-call rp-failed" } else { "rp-call" };
-            let failed = if errno.is_some() { " · failed" } else { "" };
-            let head = format!("call · {who}{guest} · {}{failed}", man_page(&call.name));
-            (class, head, format!("<samp><b>{}</b>{}</samp>", escaped(name), escaped(rest)))
+            let result = calls::result(call, *ret, errno.as_deref(), *injected);
+            let (class, end) = if errno.is_some() { ("rp-call rp-failed", " · failed") } else { ("rp-call", "") };
+            let head = format!("call · {who} · {}{end}", man_page(&call.name));
+            (class, head, call_words(call, &result))
         }
         Kind::Change { object, key, before, after } => {
-            let told = |value: &Value| match value {
-                Value::Null => "nothing".to_owned(),
-                _ => escaped(&reading(object_type(object, key), value)),
-            };
-            let what = if key.is_empty() { String::new() } else { format!(" {}", escaped(&shortened(key))) };
-            let body = format!(
-                "<samp><b>{}</b>{what}: {} → {}</samp>",
-                escaped(object),
-                told(before),
-                told(after)
-            );
-            ("rp-change", format!("change, read by {who}{guest}"), body)
+            ("rp-change", format!("change, read by {who}"), change_words(object, key, before, after))
         }
-        Kind::Work { work: name, with } => {
-            let fields = work::Fields { with, stable: steps.stable };
-            let cells = work::row(name, &fields);
-            let told: Vec<&str> = cells.iter().map(String::as_str).filter(|cell| !cell.is_empty()).collect();
-            let body = format!("<samp><b>{}</b> {}</samp>", escaped(&name.replace('_', " ")), escaped(&told.join("  ")));
-            ("rp-work", format!("work · {who}{guest}"), body)
-        }
+        Kind::Work { work, with } => ("rp-work", format!("work · {who}"), work_words(work, with, steps.stable)),
         Kind::Skip { reason } => {
             let text = english().skips.get(reason.as_ref()).map_or(reason.as_ref(), String::as_str);
             ("rp-skip", "nothing to do".to_owned(), escaped(text))
         }
-        Kind::Note { note, with } => ("rp-note", format!("note · {who}{guest}"), escaped(&english().note(note, with))),
+        Kind::Note { note, with } => ("rp-note", format!("note · {who}"), escaped(&english().note(note, with))),
         Kind::Enter | Kind::Leave { .. } => return String::new(),
     };
     let by = step.by.map(|row| format!(" data-by=\"{row}\"")).unwrap_or_default();
-    format!(
-        "<li class=\"{class}\"{by}{}><span class=\"rp-who\">{}</span> {body}</li>\n",
-        data(&step.differences),
-        escaped(&head)
-    )
+    let data = data(&step.differences);
+    format!("<li class=\"{class}\"{by}{data}><span class=\"rp-who\">{}</span> {body}</li>\n", escaped(&head))
+}
+
+/// The line of `--explain=calls`, without who made the call and how long it took.
+fn call_words(call: &Call, result: &str) -> String {
+    let line = format!("{} = {result}", call_line(call));
+    let (name, rest) = line.split_at(call.name.len());
+    format!("<samp><b>{}</b>{}</samp>", escaped(name), escaped(rest))
+}
+
+fn change_words(object: &str, key: &str, before: &Value, after: &Value) -> String {
+    let told = |value: &Value| match value {
+        Value::Null => "nothing".to_owned(),
+        _ => escaped(&reading(object_type(object, key), value)),
+    };
+    let what = if key.is_empty() { String::new() } else { format!(" {}", escaped(&shortened(key))) };
+    format!("<samp><b>{}</b>{what}: {} → {}</samp>", escaped(object), told(before), told(after))
+}
+
+fn work_words(name: &str, with: &Map<String, Value>, stable: bool) -> String {
+    let cells = work::row(name, &work::Fields { with, stable });
+    let told: Vec<&str> = cells.iter().map(String::as_str).filter(|cell| !cell.is_empty()).collect();
+    format!("<samp><b>{}</b> {}</samp>", escaped(&name.replace('_', " ")), escaped(&told.join("  ")))
 }
 
 /// What the script applies: a list of rows, each with its value and its note, or alone when it is gone.

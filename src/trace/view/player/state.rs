@@ -157,7 +157,14 @@ impl State {
             return at;
         }
         let with_process = matches!(panel, Panel::Namespaces | Panel::Mounts | Panel::Rights);
-        self.rows.push(Row { panel, key: key.to_owned(), label: shortened(label), parent: None, with_process, with_network: false });
+        self.rows.push(Row {
+            panel,
+            key: key.to_owned(),
+            label: shortened(label),
+            parent: None,
+            with_process,
+            with_network: false,
+        });
         self.cells.push(None);
         self.rows.len() - 1
     }

@@ -62,11 +62,8 @@ fn processes(events: &[Event]) -> Vec<Vec<String>> {
 #[test]
 fn a_process_is_made_becomes_a_program_and_ends() {
     use Actor::Engine;
-    let told = processes(&[
-        call(Engine, 7, clone(), 8),
-        call(Engine, 8, execve("nft"), 0),
-        call(Engine, 7, ended(8), 8),
-    ]);
+    let told =
+        processes(&[call(Engine, 7, clone(), 8), call(Engine, 8, execve("nft"), 0), call(Engine, 7, ended(8), 8)]);
     assert_eq!(told, [vec!["7 rlab engine", "8 rlab"], vec!["7 rlab engine", "8 nft -x"], vec!["7 rlab engine"]]);
 }
 

@@ -185,7 +185,11 @@ impl State {
             gone.extend((0..self.tree.processes.len()).filter(|other| self.tree.processes[*other].parent == Some(at)));
         }
         if self.tree.container == Some(at) {
-            (0..self.rows.len()).for_each(|row| if self.rows[row].with_process { self.clear(row) });
+            (0..self.rows.len()).for_each(|row| {
+                if self.rows[row].with_process {
+                    self.clear(row)
+                }
+            });
             changes::left(self);
         }
     }
