@@ -104,7 +104,7 @@ fn what_the_page_says_without_a_script() {
     let rlab = Rlab::new();
     let file = rlab.folder().join("lab.jsonl");
     std::fs::write(&file, LAB).unwrap();
-    let page = rlab.run(&["trace", "export", "--html", file.to_str().unwrap(), "--stable"]).succeeded().stdout;
+    let page = rlab.run(&["trace", "export", "--html", file.to_str().unwrap()]).succeeded().stdout;
     let mut settings = insta::Settings::clone_current();
     settings.set_omit_expression(true);
     settings.set_prepend_module_to_snapshot(false);

@@ -52,7 +52,7 @@ impl Browser {
         let driver = Running::start(&mut command);
         driver.wait_for_stdout("started successfully on port", PATIENCE);
         let said = driver.stdout_so_far();
-        let port = said.split("on port ").nth(1).unwrap().split('.').next().unwrap();
+        let port = said.rsplit("on port ").next().unwrap().split('.').next().unwrap();
         let config = ureq::Agent::config_builder().http_status_as_error(false).timeout_global(Some(PATIENCE));
         let agent: ureq::Agent = config.build().into();
         let data = folder.path().join("data");
