@@ -25,6 +25,7 @@ mod labs;
 mod life;
 mod limits;
 mod nginx;
+mod player;
 mod readme;
 mod registry;
 mod run;

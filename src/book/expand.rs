@@ -34,6 +34,7 @@ pub type Refusal = (String, String);
 /// The page's text with everything put in; what could not be put in is told, and shown in its place.
 pub fn expand(text: &str, page: &Page<'_>, shelf: &Shelf<'_>, faults: &mut Vec<Fault>) -> String {
     let mut out = String::with_capacity(text.len() * 2);
+    let mut players = 0;
     for piece in pieces(text) {
         let (line, indent, put_in) = match piece {
             Piece::Prose(prose) => {
@@ -48,7 +49,10 @@ pub fn expand(text: &str, page: &Page<'_>, shelf: &Shelf<'_>, faults: &mut Vec<F
                         continue;
                     }
                     Ok(None) => include(&fence, page, shelf),
-                    Ok(Some(block)) if block.kind == Kind::Player => directive::player::player(&block, shelf),
+                    Ok(Some(block)) if block.kind == Kind::Player => {
+                        players += 1;
+                        directive::player::player(&block, shelf, players == 1)
+                    }
                     Ok(Some(block)) => directive::console::console(&block, shelf),
                     Err(refusal) => Err(refusal),
                 };

@@ -52,7 +52,7 @@ impl Browser {
         let driver = Running::start(&mut command);
         driver.wait_for_stdout("started successfully on port", PATIENCE);
         let said = driver.stdout_so_far();
-        let port = said.split("on port ").nth(1).unwrap().split('.').next().unwrap();
+        let port = said.rsplit("on port ").next().unwrap().split('.').next().unwrap();
         let config = ureq::Agent::config_builder().http_status_as_error(false).timeout_global(Some(PATIENCE));
         let agent: ureq::Agent = config.build().into();
         let data = folder.path().join("data");
@@ -115,6 +115,12 @@ impl Browser {
         let entries = self.post("se/log", &json!({"type": "browser"}));
         let is_bad = |entry: &&Value| matches!(entry["level"].as_str(), Some("SEVERE" | "WARNING"));
         entries.as_array().unwrap().iter().filter(is_bad).map(|entry| entry["message"].to_string()).collect()
+    }
+
+    /// Gives the browser a command of the DevTools protocol: a finger, a page without scripts, another scheme of colours.
+    #[track_caller]
+    pub fn devtools(&self, command: &str, with: &Value) -> Value {
+        self.post("goog/cdp/execute", &json!({"cmd": command, "params": with}))
     }
 
     #[track_caller]

@@ -2,11 +2,11 @@
 
 use crate::book::expand::{Page, Refusal, Shelf};
 use crate::book::html::{escape, sentence};
-use crate::trace::texts;
+use crate::trace::english;
 
 /// The box.
 pub fn stage(id: &str, page: &Page<'_>, shelf: &Shelf<'_>) -> Result<String, Refusal> {
-    let Some(text) = texts::english().stage(id) else {
+    let Some(text) = english().stage(id) else {
         return Err((format!("there is no stage `{id}`"), "the ids are in src/trace/stage.rs".to_owned()));
     };
     let mut rows = vec![("What", sentence(&text.what)), ("Why", sentence(&text.why))];
