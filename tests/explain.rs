@@ -219,7 +219,6 @@ pub fn masked() -> insta::Settings {
     // What the host's own root is mounted from.
     settings.add_filter(r"   /  [a-z0-9]+ \S+ +→", "   /  (host)  →");
     settings.add_filter(r#"(root /: |(?:hosts|hostname|resolv.conf): NULL -> )"[^"]+""#, "$1(host)");
-    settings.add_filter(r"--root \S+", "--root (root)");
     settings.add_filter(
         r#"("key":"/","before":|"key":"/etc/(?:hosts|hostname|resolv.conf)","before":null,"after":)"[^"]+""#,
         "$1\"(host)\"",
@@ -229,7 +228,9 @@ pub fn masked() -> insta::Settings {
 
 /// Compares with the snapshot.
 fn assert_told(name: &str, told: &str) {
-    masked().bind(|| insta::assert_snapshot!(name, told));
+    let mut settings = masked();
+    settings.add_filter(r"--root \S+", "--root (root)");
+    settings.bind(|| insta::assert_snapshot!(name, told));
 }
 
 #[test]
