@@ -2,6 +2,7 @@
 //!
 //! The modules mirror the parts of the Docker world, see the table in the README; each may use only those after it.
 
+mod book;
 mod cgroup;
 mod cli;
 mod engine;

@@ -26,18 +26,19 @@ pub fn in_a_network_of_its_own() {
     assert!(status.success(), "{status}");
 }
 
-/// As on a machine that is always the same; see the top of this file.
+/// What a shell does before it becomes the command: as on a machine that is always the same, see the top of this file.
+pub const SETTLED: &str = r#"
+    for group in /sys/fs/cgroup/cgroup.procs /sys/fs/cgroup/*/cgroup.procs; do
+        test ! -e "$group" || echo $$ >"$group"
+    done
+    echo host >/proc/sys/kernel/hostname
+    umask 022
+    exec setpriv --bounding-set=-sys_resource --inh-caps=-sys_resource "$@""#;
+
 fn settled(rlab: &Rlab, arguments: &[&str]) -> Command {
-    let script = r#"
-        for group in /sys/fs/cgroup/cgroup.procs /sys/fs/cgroup/*/cgroup.procs; do
-            test ! -e "$group" || echo $$ >"$group"
-        done
-        echo host >/proc/sys/kernel/hostname
-        umask 022
-        exec setpriv --bounding-set=-sys_resource --inh-caps=-sys_resource "$@""#;
     let inner = rlab.command(arguments);
     let mut command = Command::new("unshare");
-    command.args(["--uts", "sh", "-ec", script, "sh"]).arg(inner.get_program()).args(inner.get_args());
+    command.args(["--uts", "sh", "-ec", SETTLED, "sh"]).arg(inner.get_program()).args(inner.get_args());
     command.env_clear().envs(inner.get_envs().filter_map(|(name, value)| Some((name, value?))));
     command.current_dir(rlab.folder()).stdin(Stdio::null());
     command
@@ -207,8 +208,8 @@ fn hybrid() -> bool {
     is_hybrid
 }
 
-/// Compares with the snapshot, without what is a matter of this host or of this build.
-fn assert_told(name: &str, told: &str) {
+/// Masks what is a matter of this host or of this build.
+pub fn masked() -> insta::Settings {
     let mut settings = insta::Settings::clone_current();
     settings.set_omit_expression(true);
     settings.set_prepend_module_to_snapshot(false);
@@ -218,11 +219,17 @@ fn assert_told(name: &str, told: &str) {
     // What the host's own root is mounted from.
     settings.add_filter(r"   /  [a-z0-9]+ \S+ +→", "   /  (host)  →");
     settings.add_filter(r#"(root /: |(?:hosts|hostname|resolv.conf): NULL -> )"[^"]+""#, "$1(host)");
-    settings.add_filter(r"--root \S+", "--root (root)");
     settings.add_filter(
         r#"("key":"/","before":|"key":"/etc/(?:hosts|hostname|resolv.conf)","before":null,"after":)"[^"]+""#,
         "$1\"(host)\"",
     );
+    settings
+}
+
+/// Compares with the snapshot.
+fn assert_told(name: &str, told: &str) {
+    let mut settings = masked();
+    settings.add_filter(r"--root \S+", "--root (root)");
     settings.bind(|| insta::assert_snapshot!(name, told));
 }
 

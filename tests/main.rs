@@ -7,6 +7,7 @@
     reason = "a test is outside the container: it signals, opens terminals and tidies up by the kernel's own calls"
 )]
 
+mod book;
 mod causes;
 mod classroom;
 mod compare;
@@ -24,6 +25,7 @@ mod labs;
 mod life;
 mod limits;
 mod nginx;
+mod player;
 mod readme;
 mod registry;
 mod run;

@@ -60,6 +60,17 @@ pub fn registry_with(layout: &Path, auth: bool) -> Registry {
     registry
 }
 
+/// Puts the image into an rlab, as `nginx`.
+pub fn into(rlab: &Rlab) -> Result<(), String> {
+    let registry = registry_with(layout()?, false);
+    let config = rlab.folder().join("with-registry.toml");
+    let host = &registry.host;
+    let text = format!("[registry]\nmirrors = {{ \"docker.io\" = [\"http://{host}\"] }}\ninsecure = [\"{host}\"]\n");
+    std::fs::write(&config, text).unwrap();
+    rlab.run(&["--config", config.to_str().unwrap(), "pull", "nginx"]).succeeded();
+    Ok(())
+}
+
 /// The image by the name one would type.
 pub fn image(registry: &Registry) -> String {
     registry.host.replace("127.0.0.1", "localhost") + "/library/nginx"

@@ -53,7 +53,8 @@ pub fn run(args: &Args, context: &mut Context) -> Result<u8, Failure> {
     Ok(0)
 }
 
-fn find(name: &str, context: &Context) -> Result<PathBuf, Failure> {
+/// The trace that a name stands for.
+pub(super) fn find(name: &str, context: &Context) -> Result<PathBuf, Failure> {
     let file = PathBuf::from(name);
     if file.is_file() {
         return Ok(file);

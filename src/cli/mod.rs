@@ -1,5 +1,6 @@
 //! The command line: one file a command. Only here is anything printed.
 
+mod book;
 mod compare;
 mod doctor;
 mod explain;
@@ -65,6 +66,8 @@ enum Command {
     Vm(vm::Command),
     /// Run an image both ways, as a container and in a virtual machine, and measure both
     Compare(Box<compare::Args>),
+    /// Read the book: what a container is, stage by stage, beside the virtual machine
+    Book(book::Args),
     /// The labs of the course: start one, check it, get a hint
     Lab(lab::Args),
     /// Examine this host: what is here, what is missing, what rlab can do with it
@@ -102,8 +105,9 @@ pub fn main(argv: Vec<OsString>) -> ExitCode {
         Err(error) => return ui::usage(&error),
     };
     let mut context = Context { home: engine::Home::new(cli.root.as_deref()), config: cli.config, ui: Ui::new() };
-    // What an rlab left that was killed goes now, whatever this one was called for; but the doctor only looks.
-    if !matches!(cli.command, Command::Doctor(_)) {
+    // What an rlab left that was killed goes now, whatever this one was called for; but the doctor only looks, and a
+    // reader of the book need not be root.
+    if !matches!(cli.command, Command::Doctor(_) | Command::Book(_)) {
         engine::sweep(&context.home);
     }
     let result = match cli.command {
@@ -116,6 +120,7 @@ pub fn main(argv: Vec<OsString>) -> ExitCode {
         Command::Trace(args) => trace::run(&args, &mut context),
         Command::Vm(command) => vm::run(command, &mut context),
         Command::Compare(args) => compare::run(&args, &mut context),
+        Command::Book(args) => book::run(&args, &mut context),
         Command::Lab(args) => lab::run(args, &mut context),
         Command::Doctor(args) => doctor::run(&args, &mut context),
     };
@@ -152,6 +157,9 @@ pub enum Failure {
     /// The smallest machine's.
     #[error("{0}")]
     Hello(#[from] crate::vm::hello::Error),
+    /// The book's.
+    #[error("{0}")]
+    Book(#[from] crate::book::Error),
     /// A lab's.
     #[error("{0}")]
     Lab(#[from] crate::lab::Error),
@@ -203,6 +211,7 @@ impl Failure {
             Failure::Registry(error) => error.hint(),
             Failure::Compare(error) => error.hint(),
             Failure::Hello(error) => error.hint(),
+            Failure::Book(error) => error.hint(),
             Failure::Lab(error) => error.hint(),
             Failure::Flag { .. } => Some("rlab run --help".to_owned()),
             Failure::Platform(_) | Failure::File { .. } => None,

@@ -42,6 +42,17 @@ impl Follower {
     }
 }
 
+/// The events of a trace's text. A line that is none is passed over, as in a trace that is still being written.
+pub fn events(text: &str, stable: bool) -> Vec<Event> {
+    let mut names = stable.then(Stable::default);
+    let read = text.lines().filter_map(|line| serde_json::from_str::<Event>(line).ok());
+    read.filter_map(|event| match &mut names {
+        Some(names) => names.mask(event),
+        None => Some(event),
+    })
+    .collect()
+}
+
 /// Turns events into blocks, a block a stage, and hands each to the views when it is complete.
 pub struct Replay {
     outputs: Vec<Output>,

@@ -15,7 +15,7 @@ mod texts;
 mod view;
 
 pub use event::{Actor, Call, Event, Kind};
-pub use follow::{Follower, Replay};
+pub use follow::{Follower, Replay, events};
 pub use probe::{Probe, observe};
 pub use schema::json_schema;
 pub use signature::{is_told, man_page};
@@ -25,4 +25,4 @@ pub use sink::{
 };
 pub use stage::Stage;
 pub use texts::{StageText, english};
-pub use view::{Style, View, call_line};
+pub use view::{PLAYER_CSS, PLAYER_JS, Style, View, call_line, player, player_page};

@@ -3,6 +3,7 @@
 //! The parts that a test needs are the real ones. Where one is absent the test says so and is skipped; with
 //! `RLAB_NO_SKIP=1` in the environment that is a failure.
 
+pub mod browser;
 pub mod host;
 pub mod lab;
 pub mod need;

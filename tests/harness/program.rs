@@ -205,6 +205,11 @@ impl Running {
         Output { called: self.called.clone(), status, stdout: self.stdout.text(), stderr: self.stderr.text() }
     }
 
+    /// What it has written to standard output until now.
+    pub fn stdout_so_far(&self) -> String {
+        self.stdout.text()
+    }
+
     fn so_far(&self) -> String {
         let (stdout, stderr) = (self.stdout.text(), self.stderr.text());
         format!("$ {}\n--- stdout so far\n{stdout}\n--- stderr so far\n{stderr}\n---", self.called)

@@ -18,8 +18,10 @@ const LAYERS: &[(&str, &[&str])] = &[
     // Above the engine: a machine is run from the engine's images, settings and records, and only its end is another.
     ("vm", &["engine", "image", "network", "volume", "shim", "cgroup", "sys", "trace"]),
     ("lab", &["image", "network", "volume", "shim", "cgroup", "sys", "trace"]),
+    // Beside the engine, not above it: what only the engine or the command line knows is handed in.
+    ("book", &["lab", "sys", "trace"]),
     ("fuzzing", &["engine", "image", "runtime", "sys"]),
-    ("cli", &["lab", "vm", "engine", "image", "network", "volume", "shim", "cgroup", "sys", "trace"]),
+    ("cli", &["book", "lab", "vm", "engine", "image", "network", "volume", "shim", "cgroup", "sys", "trace"]),
     ("cli/oci", &["runtime", "lab", "vm", "engine", "image", "network", "volume", "shim", "cgroup", "sys", "trace"]),
 ];
 

@@ -1,7 +1,7 @@
 //! The view for those who know strace: a line a call, and marks where a stage begins.
 
 use super::value::{call_line, spelt};
-use crate::trace::event::{Event, Kind};
+use crate::trace::event::{Call, Event, Kind};
 use crate::trace::signature::{Type, object_type, signature};
 use serde_json::{Map, Value};
 
@@ -13,12 +13,7 @@ pub fn line(event: &Event) -> String {
         Kind::Leave { failed: true, .. } => format!("# {} failed\n", event.stage),
         Kind::Leave { .. } => String::new(),
         Kind::Call { call, ret, errno, injected, dur_ns } => {
-            let result = match (ret, errno) {
-                (_, Some(name)) if *injected => format!("-1 {name} (INJECTED)"),
-                (_, Some(name)) => format!("-1 {name}"),
-                (Some(number), None) => result_number(&call.name, *number),
-                (None, None) => "?".to_owned(),
-            };
+            let result = result(call, *ret, errno.as_deref(), *injected);
             let took = if *dur_ns == 0 { String::new() } else { format!(" <{:.6}>", *dur_ns as f64 / 1e9) };
             format!("{who} {} = {result}{took}\n", call_line(call))
         }
@@ -29,6 +24,16 @@ pub fn line(event: &Event) -> String {
         }
         Kind::Skip { reason } => format!("{who} # nothing to do: {reason}\n"),
         Kind::Note { note, with } => format!("{who} # {note} {}\n", Value::Object(with.clone())),
+    }
+}
+
+/// What a call returned, as strace prints it.
+pub(super) fn result(call: &Call, ret: Option<i64>, errno: Option<&str>, injected: bool) -> String {
+    match (ret, errno) {
+        (_, Some(name)) if injected => format!("-1 {name} (INJECTED)"),
+        (_, Some(name)) => format!("-1 {name}"),
+        (Some(number), None) => result_number(&call.name, number),
+        (None, None) => "?".to_owned(),
     }
 }
 

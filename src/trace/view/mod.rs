@@ -4,10 +4,12 @@ mod brief;
 mod calls;
 mod layout;
 mod machine;
+mod player;
 mod story;
 mod value;
 mod work;
 
+pub use player::{PLAYER_CSS, PLAYER_JS, player, player_page};
 pub use value::call_line;
 
 use super::event::Event;

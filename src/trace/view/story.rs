@@ -235,7 +235,8 @@ fn changes(events: &[Event], style: &Style) -> String {
     if rows.is_empty() { String::new() } else { changed(&columns(rows, style), style) }
 }
 
-fn reading(sort: Type, value: &Value) -> String {
+/// A value that was read, without quotes.
+pub(super) fn reading(sort: Type, value: &Value) -> String {
     match value {
         Value::Null => "—".to_owned(),
         Value::String(text) => shortened(text),

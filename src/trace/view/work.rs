@@ -107,7 +107,8 @@ impl Fields<'_> {
     }
 }
 
-fn row(work: &str, fields: &Fields<'_>) -> Vec<String> {
+/// One piece of work, by columns.
+pub(super) fn row(work: &str, fields: &Fields<'_>) -> Vec<String> {
     match work {
         "exchange" => vec![
             fields.text("method"),
