@@ -182,6 +182,8 @@ impl<'a> Trial<'a> {
                 }
             }
             State::Settling { since, subject } if since.elapsed() >= settle => {
+                // What was the innermost when it said so may have been the shell's child that said it.
+                let subject = self.subject().unwrap_or(subject);
                 self.facts.extend(facts::of_process(subject));
                 self.look(bench, Some(subject));
                 self.end(Some(subject));

@@ -56,6 +56,11 @@ impl Marked {
         self.marks.iter().filter(|mark| !mark.passed)
     }
 
+    /// What to turn to next: what only waits for something else comes last.
+    pub fn first_open(&self) -> Option<&Mark> {
+        self.open().find(|mark| mark.hint.is_some()).or_else(|| self.open().next())
+    }
+
     /// Whether all is right.
     pub fn full(&self) -> bool {
         self.open().next().is_none()

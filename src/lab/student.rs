@@ -95,9 +95,12 @@ impl Student {
         };
         let differs = |wanted: Option<&str>, have: &str| wanted.is_some_and(|wanted| wanted != have);
         if differs(name, &progress.student) || differs(seed, &progress.seed) {
-            let told = |student: &str, seed: &str| format!("{student} (seed {seed})");
-            let yours = told(name.unwrap_or(&progress.student), seed.unwrap_or(&progress.seed));
-            let theirs = told(&progress.student, &progress.seed);
+            let told = |student: &str, seed: Option<&str>| match seed {
+                Some(seed) => format!("{student} (seed {seed})"),
+                None => student.to_owned(),
+            };
+            let yours = told(name.unwrap_or(&progress.student), seed);
+            let theirs = told(&progress.student, seed.map(|_| progress.seed.as_str()));
             return Err(Error::OtherStudent { path: dir.to_owned(), theirs, yours });
         }
         Ok(Student { dir: dir.to_owned(), progress })
@@ -163,6 +166,9 @@ impl Student {
         kept.points = marked.points();
         kept.best = kept.best.max(kept.points);
         kept.open = marked.open().map(|mark| mark.id.clone()).collect();
+        if let Some(first) = marked.first_open() {
+            kept.open.sort_by_key(|id| *id != first.id); // stable: the first to turn to, then the rest in order
+        }
         if marked.ran {
             kept.checks += 1;
             for predict in &lab.manifest.predict {
@@ -233,7 +239,7 @@ mod tests {
         student.save().unwrap();
         assert_eq!(Student::open(dir.path(), None, None).unwrap().progress.seed, "7");
         let other = Student::open(dir.path(), Some("bob"), None).err().unwrap();
-        assert!(other.to_string().contains("the folder of ada (seed 7), not of bob"), "{other}");
+        assert!(other.to_string().contains("the folder of ada, not of bob"), "{other}");
     }
 
     #[test]

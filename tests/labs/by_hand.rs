@@ -154,14 +154,17 @@ fn a_student_starts_predicts_asks_and_passes() {
     ada.write("work.sh", &format!("echo {word}!"));
     let output = ada.run(&["check", "1"]).ended_with(1);
     let wanted = format!(
-        "lab 1 · A small lab\n\n  no   Does it end with 0?\n       you predicted no; observed: yes\n       hint   Nothing in it fails.\n  \
+        "lab 1 · A small lab\n\n  no   Does it end with 0?\n       not observed yet: what shows it is not right yet, see below\n  \
          no   work.sh says {word}\n       found {word}!; wanted {word}\n       hint   Without an exclamation mark.\n  \
          no   the size is {size}\n       found nothing; wanted {size}\n       hint   It stands in the task.\n\n\
-         0 of 3 points · more help: rlab lab hint 1 predict:ends"
+         0 of 3 points · more help: rlab lab hint 1 says"
     );
     let output = output.wrote(&wanted);
     assert_eq!(output.stderr, "");
 
+    // A prediction is marked once its experiment is right, and not before.
+    ada.write("work.sh", &format!("echo {word}"));
+    ada.run(&["check", "1"]).ended_with(1).wrote_line("       you predicted no; observed: yes");
     ada.run(&["hint", "1", "says"]).succeeded().wrote("says · hint 1 of 2\n   echo prints its arguments.");
     ada.run(&["hint", "1", "says"]).succeeded().wrote(&format!("says · hint 2 of 2, the last\n   echo {word}"));
     ada.run(&["hint", "1", "says"]).succeeded().wrote_line_with("2 of 2");
@@ -272,7 +275,7 @@ fn a_lab_that_is_unsound_is_told_what_is_wrong_with_it() {
         "answer = \"size\"\nis_not = \"8\"",
         "nothing fails size",
     );
-    spoil("starter/work.sh", "echo\n", "echo {{word}}\n", "WRONG  every check has failed once");
+    spoil("starter/work.sh", "echo\n", "echo {{word}}\n", "WRONG  the starter with the solution's answers fails");
     let same_for_all = MANIFEST.replace("{{word}}", "w").replace("{{size}}", "5");
     let school = School::new(&same_for_all);
     for (file, text) in

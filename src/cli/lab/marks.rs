@@ -39,8 +39,11 @@ pub fn shown(lab: &Filled, marked: &Marked, style: &Style) -> String {
     for mark in &marked.marks {
         text += &line(mark, style);
     }
+    if marked.open().any(|mark| mark.look.as_ref().is_some_and(|look| look.contains("$PID"))) {
+        text += "\n$PID is the number of the process that was looked at: ps lists it while the script runs.\n";
+    }
     let (points, all, number) = (marked.points(), lab.manifest.points(), lab.manifest.number);
-    text += &match marked.open().next() {
+    text += &match marked.first_open() {
         None => format!("\n{points} of {all} points: done\n"),
         Some(mark) => format!("\n{points} of {all} points · more help: rlab lab hint {number} {}\n", mark.id),
     };
