@@ -9,6 +9,6 @@ mod network;
 mod program;
 mod served;
 mod shares;
-mod story;
+pub mod story;
 mod streams;
 mod terminal;

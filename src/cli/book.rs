@@ -162,7 +162,7 @@ fn described(command: &mut clap::Command, name: &str) -> book::Command {
 /// Flags that every command takes are told once, at the top.
 fn is_everywhere(argument: &clap::Arg, name: &str) -> bool {
     let id = argument.get_id().as_str();
-    matches!(id, "help" | "version") && name != "rlab" || argument.is_global_set() && name != "rlab"
+    name != "rlab" && (matches!(id, "help" | "version") || argument.is_global_set())
 }
 
 fn argument(argument: &clap::Arg) -> book::Argument {

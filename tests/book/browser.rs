@@ -83,7 +83,7 @@ fn what_is_wrong_with_a_page_is_seen() {
         return skip::aloud(reason);
     }
     let browser = open!(390, 844);
-    let page = "<body style='margin:0'><main><p id=a style='color:%23999'>pale</p><p id=a style='color:black'>black</p>\
+    let page = "<meta name=viewport content='width=device-width'><body style='margin:0'><main><p id=a style='color:%23999'>pale</p><p id=a style='color:black'>black</p>\
         <img src='data:,'><svg width=9 height=9></svg><div style='width:999px'>wide</div>\
         <p style='color:black;background:rgba(0,0,0,.9)'>dark</p></main>";
     browser.go(&format!("data:text/html,<!doctype html>{page}"));

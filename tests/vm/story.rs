@@ -21,8 +21,8 @@ fn assert_told(name: &str, told: &str) {
 }
 
 /// The snapshots were taken with this kernel: another logs other lines, and has other drivers built in.
-fn has_debians_kernel(machines: &Machines) -> bool {
-    let entries = std::fs::read_dir(machines.root().join("vm/kernels")).unwrap().flatten();
+pub fn has_debians_kernel(rlab: &Rlab) -> bool {
+    let entries = std::fs::read_dir(rlab.root().join("vm/kernels")).unwrap().flatten();
     let names: Vec<String> = entries.map(|entry| entry.file_name().into_string().unwrap()).collect();
     let has = names.iter().any(|name| name.starts_with("6.1.0-") && name.ends_with("-cloud-amd64"));
     if !has {
