@@ -24,5 +24,5 @@ pub use sink::{
     note, open, own_number, pump, resume, silence, skip, stage, take_in, witnessed, work,
 };
 pub use stage::Stage;
-pub use texts::{StageText, english};
+pub use texts::english;
 pub use view::{PLAYER_CSS, PLAYER_JS, Style, View, call_line, player, player_page};
