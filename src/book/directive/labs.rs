@@ -16,7 +16,7 @@ pub fn lab(arguments: &str, page: &Page<'_>, shelf: &Shelf<'_>, faults: &mut Vec
     let task = task.trim_start();
     let task = task.strip_prefix("# ").map_or(task, |rest| rest.split_once('\n').map_or("", |(_, rest)| rest));
     Ok(format!(
-        "# Lab {number}: {title}\n\n{facts}\n\n```sh\nrlab lab start {number}   # makes the folder with everything you need\nrlab lab check {number}   # looks at what you did, as often as you like\nrlab lab hint {number}    # a nudge, then a pointer, then nearly the answer\n```\n\n<p class=\"example\">Names and numbers below are an example's: <code>rlab lab start {number}</code> writes a TASK.md with your own.</p>\n\n{task}",
+        "# Lab {number}: {title}\n\n{facts}\n\n```sh\nrlab lab start {number}   # makes your folder\nrlab lab check {number}   # looks at what you did\nrlab lab hint {number}    # a nudge, then more\n```\n\n<p class=\"example\">Names and numbers below are an example's: <code>rlab lab start {number}</code> writes a TASK.md with your own.</p>\n\n{task}",
         number = lab.number,
         title = lab.title,
         facts = facts(lab, page, shelf),
