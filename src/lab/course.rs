@@ -2,7 +2,7 @@
 
 use super::error::{Error, file};
 use super::manifest::Manifest;
-use super::values::{self, Draw, Values};
+use super::values::{self, Draw};
 use rust_embed::RustEmbed;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -32,8 +32,6 @@ pub struct Filled {
     pub folder: String,
     /// The manifest.
     pub manifest: Manifest,
-    /// The student's values.
-    pub values: Values,
     /// What the student reads.
     pub task: String,
     files: BTreeMap<String, Vec<u8>>,
@@ -115,7 +113,7 @@ impl Lab {
             return Err(wrong(reason));
         }
         let task = String::from_utf8_lossy(&files["task.md"]).into_owned();
-        Ok(Filled { folder: self.folder.clone(), manifest, values, task, files })
+        Ok(Filled { folder: self.folder.clone(), manifest, task, files })
     }
 }
 

@@ -158,11 +158,17 @@ mod tests {
         assert_eq!(facts["changes"]["namespace"]["pid"]["after"], 2);
         assert_eq!((&facts["actors"]["namespaces"], &facts["took_us"]["namespaces"]), (&json!("parent"), &json!(2)));
         assert_eq!(running_container(&text), Some(9));
-        let ended = text
-            + &line(
-                r#""stage":"wait","kind":"call","call":"wait4","args":{"pid":9,"status":"WIFSIGNALED, WTERMSIG=SIGKILL"},"ret":9,"dur_ns":1"#,
-            );
-        assert_eq!((running_container(&ended), &of_trace(&ended)["exit"]), (None, &json!(137)));
+        let wait4 = |stage: &str, pid: i32, how: &str| {
+            line(&format!(
+                r#""stage":"{stage}","kind":"call","call":"wait4","args":{{"pid":{pid},"status":"{how}"}},"ret":{pid},"dur_ns":1"#
+            ))
+        };
+        // A helper of the network's is not the program.
+        let helped = wait4("network", 8, "WIFEXITED, WEXITSTATUS=0") + &text;
+        assert_eq!((running_container(&helped), &of_trace(&helped)["exit"]), (Some(9), &Value::Null));
+        let ended = helped + &wait4("wait", 9, "WIFSIGNALED, WTERMSIG=SIGKILL");
+        assert_eq!(of_trace(&ended)["exit"], 137);
+        assert_eq!(running_container(&(ended + &line(r#""stage":"wait","kind":"leave","dur_ns":1"#))), None);
     }
 
     #[test]

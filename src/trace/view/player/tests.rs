@@ -88,6 +88,17 @@ fn where_numbers_are_masked_the_same_is_told() {
 }
 
 #[test]
+fn who_wrote_an_event_is_named_only_where_that_is_known() {
+    use Actor::Engine;
+    let chdir = || call(Engine, 0, Call::new("chdir").path("path", "/"), 0);
+    let events = [chdir(), call(Engine, 0, clone(), 1), chdir(), call(Engine, 0, execve("proxy"), 0), chdir()];
+    let steps = Steps::of(&events);
+    let label = |row: usize| steps.rows[row].label.as_str();
+    let named: Vec<Option<&str>> = steps.sections[0].steps.iter().map(|step| step.by.map(label)).collect();
+    assert_eq!(named, [Some("rlab"), Some("rlab"), None, Some("pid:1"), Some("rlab")]);
+}
+
+#[test]
 fn with_an_init_the_program_is_its_child_by_the_host_s_number() {
     let note = event(Actor::Parent, 7, Kind::Note { note: "process_is".into(), with: json_map(json!({"pid": 9})) });
     let told = processes(&[
