@@ -123,6 +123,7 @@ struct Bench {
 impl Bench {
     fn new(warm: Rlab, blocks: &[Block]) -> Bench {
         let turn = alone();
+        let mut no_machine = None;
         let before =
             root().and(programs(&["ip", "nft"], "")).ok().map(|()| Inventory::take(&[&warm.folder().join("runs")]));
         if before.is_some() {

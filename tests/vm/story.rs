@@ -2,7 +2,7 @@
 //!
 //! Of a machine that is emulated, which all hosts can.
 
-use super::machines::{Machines, SOON, machines, share_kernels};
+use super::machines::{SOON, machines, share_kernels};
 use crate::explain::in_a_network_of_its_own;
 use crate::harness::web::http_get_once_up;
 use crate::harness::{Output, Rlab};
