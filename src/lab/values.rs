@@ -105,7 +105,7 @@ mod tests {
         fn a_number_lies_where_it_may(from in 0u64..1000, span in 0u64..1000, step in 1u64..50, seed in ".{0,8}") {
             let how = Draw::Range { from, to: from + span, step };
             let value: u64 = one_value(&how, number(&seed, "l", "n")).parse().unwrap();
-            prop_assert!((from..=from + span).contains(&value) && (value - from) % step == 0);
+            prop_assert!((from..=from + span).contains(&value) && (value - from).is_multiple_of(step));
         }
 
         #[test]

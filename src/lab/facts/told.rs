@@ -125,11 +125,11 @@ pub fn running_container(lines: &str) -> Option<i32> {
         return None;
     }
     let events = lines.lines().filter_map(|line| serde_json::from_str::<Event>(line).ok());
-    let made = events.filter_map(|event| match event.kind {
+    let mut made = events.filter_map(|event| match event.kind {
         Kind::Call { call, ret: Some(pid), .. } if call.name == "clone3" && event.stage == "namespaces" => Some(pid),
         _ => None,
     });
-    made.last().and_then(|pid| i32::try_from(pid).ok())
+    made.next_back().and_then(|pid| i32::try_from(pid).ok())
 }
 
 #[cfg(test)]
