@@ -87,14 +87,14 @@ fn walk(number: &str, lab: &str, steps: bool) {
     share_kernels(&rlab);
     let before = host::Inventory::take(&[]);
     let mut desk = Desk::new(&rlab, lab);
-    desk.types("rlab run --rm lab true", "desk# "); // packs the image, before anything is timed
+    desk.types("rlab run --rm lab true", ""); // packs the image, before anything is timed
     desk.types(&format!("rlab lab start {number}"), "read TASK.md; predict first, in answers.toml");
     desk.types(&format!("rlab lab check {number}"), "Predict first: nothing has been run yet.");
     desk.guesses("no");
     desk.types(&format!("rlab lab check {number}"), "more help: rlab lab hint");
     desk.types(&format!("rlab lab hint {number}"), "hint 1 of");
     desk.types(&format!("rlab lab solve {number}"), "the solution of lab");
-    desk.types(&format!("cd {}", desk.folder.display()), "desk# ");
+    desk.types(&format!("cd {}", desk.folder.display()), "");
     if steps {
         desk.types("sh -eu steps.sh && echo steps done", "\r\nsteps done");
     }
