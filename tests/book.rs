@@ -6,6 +6,8 @@ mod links;
 mod site;
 mod spelling;
 
+pub use site::served;
+
 use crate::harness::Rlab;
 use serde_json::Value;
 use std::path::{Path, PathBuf};

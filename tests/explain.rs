@@ -98,6 +98,19 @@ fn two_stable_runs_that_fail_tell_the_same() {
     assert_stable(&["--cpus", "0.5", "lab", "no-such-program"], 127);
 }
 
+/// The process itself takes its number in the user namespace, after its parent has told of the maps.
+#[test]
+fn a_stage_that_two_processes_work_on_is_told_once() {
+    need!(root(), programs(&["ip", "nft"], "apt install iproute2 nftables"));
+    let _turn = together();
+    in_a_network_of_its_own();
+    let told = run(&warm(), &["run", "--rm", "--userns", "private", "--stable", "--explain=brief", "lab", "id"]);
+    let told = told.succeeded().stderr;
+    let of_maps: Vec<&str> = told.lines().filter(|line| line.contains(" id_mappings ")).collect();
+    assert_eq!(of_maps.len(), 1, "{told}");
+    assert!(!told.contains("failed"), "{told}");
+}
+
 #[test]
 fn the_story_is_told_again_later() {
     need!(root(), programs(&["ip", "nft"], "apt install iproute2 nftables"));

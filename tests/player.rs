@@ -13,7 +13,6 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::time::Duration;
-use tempfile::TempDir;
 
 const PATIENCE: Duration = Duration::from_secs(60);
 /// What an exported run of nginx may weigh, in bytes.
@@ -24,7 +23,6 @@ const LAB: &str = include_str!("snapshots/lab-json.snap");
 
 /// An nginx that served a page and was asked to end, as its trace tells it, and what rlab makes of that.
 pub struct Recorded {
-    _folder: TempDir,
     /// The page.
     page: PathBuf,
     /// The trace, a line an event.
@@ -41,8 +39,10 @@ fn recorded(layout: &Path) -> &'static Recorded {
     RECORDED.get_or_init(|| {
         let _turn = together();
         let (registry, rlab) = (registry_with(layout, false), Rlab::new());
-        let folder = tempfile::Builder::new().prefix("rlab-player-").tempdir().unwrap();
-        let (file, page, port) = (folder.path().join("nginx.jsonl"), folder.path().join("nginx.html"), free_port());
+        // Beside the tests' other files: nobody drops what a static holds.
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("player");
+        std::fs::create_dir_all(&folder).unwrap();
+        let (file, page, port) = (folder.join("nginx.jsonl"), folder.join("nginx.html"), free_port());
         let (file, publish) = (file.to_str().unwrap(), format!("{port}:80"));
         let arguments = ["run", "--rm", "-p", &publish, "-m", "64m", "--trace-out", file, &image(&registry)];
         let running = rlab.start(&arguments);
@@ -57,7 +57,7 @@ fn recorded(layout: &Path) -> &'static Recorded {
         let stable = rlab.run(&[&export[..], &["--stable"]].concat()).succeeded().stdout;
         let calls = rlab.run(&["explain", file, "--view", "calls"]).succeeded().stdout;
         let trace = std::fs::read_to_string(file).unwrap();
-        Recorded { _folder: folder, page, trace, calls, weights: [plain.len(), stable.len()] }
+        Recorded { page, trace, calls, weights: [plain.len(), stable.len()] }
     })
 }
 

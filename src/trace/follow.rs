@@ -3,6 +3,8 @@
 use super::event::{Actor, Event, Kind};
 use super::stable::Stable;
 use super::view::{Block, Style, View};
+use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{Read, Write};
 use std::path::Path;
@@ -58,6 +60,7 @@ pub struct Replay {
     outputs: Vec<Output>,
     stable: Option<Stable>,
     open: Vec<Block>,
+    left: BTreeSet<Cow<'static, str>>,
     shown: usize,
     /// Whether it is a machine's run: told by who writes the first event.
     of_machine: Option<bool>,
@@ -76,6 +79,7 @@ impl Replay {
             outputs: Vec::new(),
             stable: stable.then(Stable::default),
             open: Vec::new(),
+            left: BTreeSet::new(),
             shown: 0,
             of_machine: None,
         }
@@ -97,6 +101,10 @@ impl Replay {
         let Some(event) = masked else { return };
         self.each(|output| output.view.line(&event, &output.style));
         let (stage, left) = (event.stage.clone(), matches!(event.kind, Kind::Leave { .. }));
+        // What another process still does for a stage that was told already has a line of its own, but no block again.
+        if self.left.contains(&stage) && !matches!(event.kind, Kind::Enter) && !self.is_open(&stage) {
+            return;
+        }
         match self.open.iter_mut().rfind(|block| block.stage == stage) {
             Some(block) => block.events.push(event),
             None => self.open.push(Block {
@@ -110,8 +118,13 @@ impl Replay {
         if left && let Some(at) = self.open.iter().rposition(|block| block.stage == stage) {
             let mut block = self.open.remove(at);
             block.complete = true;
+            self.left.insert(stage);
             self.show(block);
         }
+    }
+
+    fn is_open(&self, stage: &str) -> bool {
+        self.open.iter().any(|block| block.stage == stage)
     }
 
     /// Shows what never ended, as far as it came.

@@ -1,7 +1,10 @@
 //! Labs 3 and 11 as a student walks through them: the page in a browser, the commands in a terminal.
 
+use crate::book::served;
+use crate::harness::browser::{Browser, there};
 use crate::harness::terminal::Terminal;
 use crate::harness::{Rlab, host, need};
+use crate::skip;
 use crate::vm::machines::share_kernels;
 use std::path::PathBuf;
 use std::process::Command;
@@ -53,10 +56,34 @@ impl Desk {
     }
 }
 
+/// Reads a lab's page in the book: its task, and the commands that the terminal is then given. From the list of labs, by
+/// its link, as a student comes there.
+fn read_the_page(rlab: &Rlab, number: &str, lab: &str) {
+    let (_running, port) = served(rlab);
+    let browser = Browser::open(1280, 900).unwrap();
+    browser.go(&format!("http://localhost:{port}/labs/index.html"));
+    let link = format!("document.querySelector('main a[href$=\"{lab}.html\"]')");
+    browser.run(&format!("{link}.click()"));
+    browser.run_until(&format!(
+        "return location.pathname.endsWith('/labs/{lab}.html') && document.readyState === 'complete'"
+    ));
+    let text = browser.run("return document.querySelector('main').innerText");
+    let text = text.as_str().unwrap();
+    for typed in [format!("rlab lab start {number}"), format!("rlab lab check {number}"), "answers.toml".to_owned()] {
+        assert!(text.contains(&typed), "the page of lab {number} does not say `{typed}`:\n{text}");
+    }
+    assert!(!text.contains("{{"), "a place is left open:\n{text}");
+    assert_eq!(browser.complaints(), [""; 0]);
+}
+
 /// Begins, predicts badly, sees that marked, gets a hint, then has the solution laid out and passes.
 fn walk(number: &str, lab: &str, steps: bool) {
     let _turn = host::alone();
     let rlab = Rlab::new();
+    match there() {
+        Ok(()) => read_the_page(&rlab, number, lab),
+        Err(reason) => skip::aloud(format!("the page is not read: {reason}")),
+    }
     share_kernels(&rlab);
     let before = host::Inventory::take(&[]);
     let mut desk = Desk::new(&rlab, lab);
