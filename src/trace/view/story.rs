@@ -224,7 +224,8 @@ fn changes(events: &[Event], style: &Style) -> String {
         }
     }
     let exits = events.iter().any(|event| matches!(&event.kind, Kind::Change { object, .. } if object == "exit"));
-    rows.truncate(if exits { EXITS } else { CHANGES });
+    let hidden = rows.len().saturating_sub(if exits { EXITS } else { CHANGES });
+    rows.truncate(rows.len() - hidden);
     for row in &mut rows {
         let names: Vec<&str> = row[0].split('\n').collect();
         row[0] = match names.len() {
@@ -232,7 +233,11 @@ fn changes(events: &[Event], style: &Style) -> String {
             all => format!("{} +{}", names[..NAMES].join(" "), all - NAMES),
         };
     }
-    if rows.is_empty() { String::new() } else { changed(&columns(rows, style), style) }
+    if rows.is_empty() {
+        return String::new();
+    }
+    let more = if hidden > 0 { format!("   and {hidden} more (--explain=json)\n") } else { String::new() };
+    changed(&columns(rows, style), style) + &more
 }
 
 /// A value that was read, without quotes.
