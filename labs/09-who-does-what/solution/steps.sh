@@ -1,7 +1,7 @@
 # The server of tree.sh, this time with its trace, and its config.json copied while it runs.
 rlab run --rm --hostname {{host}} -m {{memory}} -p {{port}}:80 --trace-out copied.jsonl lab httpd -p 80 {{host}} >copied.out 2>&1 &
 rlab=$!
-until [ -s copied.out ]; do sleep 0.05; done
+until grep -qs listens copied.out; do kill -0 "$rlab"; sleep 0.05; done
 cp "$(sed -n 's/.*"work":"bundle".*"path":"\([^"]*\)".*/\1/p' copied.jsonl)" config.json
 kill -TERM "$rlab"
 wait "$rlab" || true
