@@ -168,7 +168,7 @@ impl Desk<'_> {
             None => value,
         };
         let passed = observed.as_ref().is_some_and(|observed| agrees(predict, &made, observed));
-        if unfinished && !passed {
+        if unfinished {
             let found = Some("not observed yet: what shows it is not right yet, see below".to_owned());
             return Mark {
                 predicted: Some(made),
@@ -183,7 +183,7 @@ impl Desk<'_> {
         };
         Mark {
             predicted: Some(made),
-            observed: observed.filter(|_| !unfinished),
+            observed,
             passed,
             found,
             look: predict.look.clone().filter(|_| !passed),

@@ -40,7 +40,7 @@ pub fn shown(lab: &Filled, marked: &Marked, style: &Style) -> String {
         text += &line(mark, style);
     }
     if marked.open().any(|mark| mark.look.as_ref().is_some_and(|look| look.contains("$PID"))) {
-        text += "\n$PID is the number of the process that was looked at: ps lists it while the script runs.\n";
+        text += "\n$PID is the process that was looked at: ps lists it while the script runs.\n";
     }
     let (points, all, number) = (marked.points(), lab.manifest.points(), lab.manifest.number);
     text += &match marked.first_open() {
