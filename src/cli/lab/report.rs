@@ -54,7 +54,8 @@ fn columns(rows: &[Row]) -> String {
             format!("{} of {}", row.predicted_right, row.predicted),
             row.checks.to_string(),
             if row.solved { "solution".to_owned() } else { row.hints.to_string() },
-            row.finished.clone().unwrap_or_default(),
+            // The day: the other formats have the time.
+            row.finished.as_deref().and_then(|time| time.get(..10)).unwrap_or_default().to_owned(),
             row.open.join(" "),
         ]
     });
