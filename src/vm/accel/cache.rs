@@ -30,6 +30,11 @@ pub enum Found {
         /// The last that came, of the kernel or of what runs before it.
         last: Option<String>,
     },
+    /// QEMU ended itself, because KVM did what QEMU had thought impossible.
+    Aborts {
+        /// QEMU's words before.
+        said: String,
+    },
 }
 
 impl std::fmt::Display for Found {
@@ -49,6 +54,7 @@ impl std::fmt::Display for Found {
                 "KVM is here, but within {:.0} s an ordinary kernel came no farther under it than {last:?}",
                 seconds(waited_ms)
             ),
+            Found::Aborts { said } => write!(f, "KVM is here, but QEMU gave up under it: {said}"),
         }
     }
 }

@@ -112,7 +112,9 @@ pub fn choose(
         Some(Accel::Tcg) => Ok(named(Accel::Tcg)),
         Some(Accel::Kvm) => {
             as_asked(Path::new("/dev/kvm").exists(), &small_guest())?;
-            if let Some(Known { found: found @ Found::Hangs { .. }, .. }) = cache::recall(cache, qemu, kernel) {
+            if let Some(Known { found: found @ (Found::Hangs { .. } | Found::Aborts { .. }), .. }) =
+                cache::recall(cache, qemu, kernel)
+            {
                 announce(&format!("{found}; it is done all the same, because --accel kvm says so"));
             }
             Ok(named(Accel::Kvm))
@@ -175,7 +177,7 @@ fn recall_or_try(
 fn of_probe(found: Result<Found, String>) -> Result<Choice, Error> {
     Ok(match found {
         Ok(found @ Found::Runs { .. }) => unnamed(Accel::Kvm, found.to_string()),
-        Ok(found @ Found::Hangs { .. }) => unnamed(Accel::Tcg, found.to_string()),
+        Ok(found @ (Found::Hangs { .. } | Found::Aborts { .. })) => unnamed(Accel::Tcg, found.to_string()),
         Err(said) => unnamed(Accel::Tcg, format!("QEMU could not use KVM: {said}")),
     })
 }

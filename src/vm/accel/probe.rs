@@ -2,9 +2,9 @@
 //! A kernel that comes to its own end has run.
 
 use super::super::boot_log::{parse_console, plain};
-use super::super::diagnose::complaint;
+use super::super::diagnose::{complaint, complaint_or_status};
 use super::Found;
-use crate::sys::{self, Child, Ended, Program, SIGKILL, poll_readable};
+use crate::sys::{self, Child, Ended, Program, SIGABRT, SIGKILL, poll_readable};
 use std::os::fd::AsFd;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -113,6 +113,7 @@ impl Heard {
     /// What it means, by how QEMU ended, or that it did not.
     pub fn judged(&self, ended: Option<Ended>, took: Duration) -> Result<Found, String> {
         let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        let stderr = String::from_utf8_lossy(&self.errors);
         match ended {
             Some(Ended::Exited(0)) if self.kernel_spoke && self.has_given_up() => {
                 Ok(Found::Runs { took_ms: millis(took) })
@@ -120,9 +121,10 @@ impl Heard {
             // Ctrl-C is for QEMU as well, and ends it in the same way: that says nothing of the kernel.
             Some(Ended::Exited(0)) if self.kernel_spoke => Err("the machine ended before its kernel".to_owned()),
             Some(Ended::Exited(0)) => Err("the machine reset itself before its kernel said a word".to_owned()),
-            Some(Ended::Exited(status)) => {
-                let stderr = String::from_utf8_lossy(&self.errors);
-                Err(complaint(&stderr, status))
+            Some(Ended::Exited(status)) => Err(complaint_or_status(&stderr, status)),
+            // abort(3), after an assertion of QEMU's own: it will end in the same way on this boot each time.
+            Some(Ended::Signalled(SIGABRT)) => {
+                Ok(Found::Aborts { said: complaint(&stderr).unwrap_or_else(|| "it said nothing".to_owned()) })
             }
             Some(Ended::Signalled(signal)) => Err(format!("it was ended by {}", sys::signal_name(signal))),
             None => {

@@ -151,6 +151,22 @@ fn what_qemu_refuses_is_told_and_not_kept() {
 }
 
 #[test]
+fn that_qemu_ended_itself_is_an_answer_and_kept() {
+    // Word for word, from a host that is a guest itself.
+    let script = "echo 'qemu-system-x86_64: error: failed to set MSR 0x10a to 0x69' >&2; \
+                  echo 'qemu-system-x86_64: kvm.c:3183: kvm_buf_set_msrs: Assertion failed.' >&2; kill -ABRT $$";
+    let bench = Bench::new(script);
+    let (found, announced) = bench.ask();
+    assert_eq!(announced.len(), 1);
+    assert_eq!(bench.ask(), (found.clone(), vec![]));
+    assert_eq!(bench.runs(), 1);
+    let choice = of_probe(found).unwrap();
+    assert_eq!(choice.accel, Accel::Tcg);
+    assert_eq!(choice.why, "KVM is here, but QEMU gave up under it: failed to set MSR 0x10a to 0x69");
+    assert!(Bench::new("kill -ABRT $$").probe(AMPLE).unwrap().to_string().ends_with(": it said nothing"));
+}
+
+#[test]
 fn a_guest_that_never_stops_talking_fills_no_memory() {
     let mut heard = probe::Heard::default();
     (0..3000).for_each(|_| heard.take(&[b'x'; 1024], true));

@@ -8,7 +8,7 @@ mod qemu;
 #[cfg(test)]
 mod tests;
 
-pub use qemu::complaint;
+pub use qemu::{complaint, complaint_or_status};
 
 use crate::trace::Stage;
 

@@ -3,15 +3,20 @@
 use super::super::boot_log::plain;
 use super::Diagnosis;
 
-/// QEMU's refusal in its own words: the first complaint. What follows is mostly the same once more, from farther away.
-pub fn complaint(stderr: &str, status: i32) -> String {
-    let said = stderr.lines().map(words).find(|line| !line.is_empty() && !is_warning(line));
-    said.unwrap_or_else(|| format!("it ended with status {status} and said nothing"))
+/// QEMU's refusal in its own words, if it said any: the first complaint. What follows is mostly the same once more, from
+/// farther away.
+pub fn complaint(stderr: &str) -> Option<String> {
+    stderr.lines().map(words).find(|line| !line.is_empty() && !is_warning(line))
+}
+
+/// The same, or by how it ended what it did not say.
+pub fn complaint_or_status(stderr: &str, status: i32) -> String {
+    complaint(stderr).unwrap_or_else(|| format!("it ended with status {status} and said nothing"))
 }
 
 /// The refusal by what it is about.
 pub fn refusal(stderr: &str, status: i32, memory_mib: u64) -> Diagnosis {
-    let said = complaint(stderr, status);
+    let said = complaint_or_status(stderr, status);
     let has = |part: &str| said.contains(part);
     if let Some(rule) = quoted(&said, "host forwarding rule ") {
         return Diagnosis::PortTaken { port: host_port(&rule), rule };
@@ -44,12 +49,14 @@ pub fn refusal(stderr: &str, status: i32, memory_mib: u64) -> Diagnosis {
     Diagnosis::Refused { said }
 }
 
-/// A line without the program's name in front.
+/// A line without the program's name and its kind in front.
 fn words(line: &str) -> String {
     let line = plain(line);
     let line = line.trim();
     match line.split_once(": ") {
-        Some((program, said)) if program.starts_with("qemu") && !program.contains(' ') => said.to_owned(),
+        Some((program, said)) if program.starts_with("qemu") && !program.contains(' ') => {
+            said.strip_prefix("error: ").unwrap_or(said).to_owned()
+        }
         _ => line.to_owned(),
     }
 }

@@ -75,7 +75,7 @@ fn accelerator(machine: &Machine) -> Row {
         ),
         (Ok(_), Some(Trial { runs: true, .. })) => Row::ok(check, "kvm: a kernel ran under it"),
         (Ok(_), Some(Trial { runs: false, .. })) => {
-            let fact = "tcg, emulation, many times slower: a kernel hung under KVM";
+            let fact = "tcg, emulation, many times slower: no kernel came up under KVM";
             Row::limited(check, fact, "see KVM with a kernel")
         }
     }
