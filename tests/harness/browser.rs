@@ -48,7 +48,9 @@ impl Browser {
         let mut command = Command::new(driver);
         // A home of its own: what is there already is another user's.
         command.args(["--port=0", "--log-level=SEVERE"]).env("HOME", folder.path()).stdin(Stdio::null());
-        command.env("XDG_CONFIG_HOME", folder.path()).env("XDG_CACHE_HOME", folder.path());
+        for name in ["XDG_CONFIG_HOME", "XDG_CACHE_HOME", "TMPDIR"] {
+            command.env(name, folder.path());
+        }
         let driver = Running::start(&mut command);
         driver.wait_for_stdout("started successfully on port", PATIENCE);
         let said = driver.stdout_so_far();

@@ -9,7 +9,8 @@ use std::os::unix::ffi::OsStrExt;
 use std::process::Command;
 
 const THIS: &str = "vm::disk::whole::what_the_layers_show_is_what_the_disk_has";
-/// Set for the test once it is alone with its mounts.
+/// The test's folder, for the test once it is alone with its mounts. It is the other's who made it, because none that has
+/// mounts in it can be removed.
 const ALONE: &str = "RLAB_TEST_ALONE";
 /// cap_net_raw+ep as the kernel keeps it, see capabilities(7).
 const CAPABILITY: [u8; 20] = [1, 0, 0, 2, 0, 0x20, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
@@ -19,23 +20,25 @@ fn what_the_layers_show_is_what_the_disk_has() {
     if crate::sys::geteuid() != 0 {
         return crate::skip::aloud("it needs root: run `sudo -E cargo test`");
     }
-    if std::env::var_os(ALONE).is_some() {
-        return alone();
+    if let Some(folder) = std::env::var_os(ALONE) {
+        return alone(Path::new(&folder));
     }
+    let folder = tempfile::tempdir().unwrap();
     let this = std::env::current_exe().unwrap();
     let mut command = Command::new("unshare");
-    let output = command.arg("--mount").arg(this).args(["--exact", THIS, "--nocapture"]).env(ALONE, "1").output();
+    let output =
+        command.arg("--mount").arg(this).args(["--exact", THIS, "--nocapture"]).env(ALONE, folder.path()).output();
     let output = output.unwrap();
     let said = [&output.stdout[..], &output.stderr].map(String::from_utf8_lossy).concat();
     assert!(output.status.success(), "{said}");
     if let Some(reason) = said.lines().find_map(|line| line.strip_prefix("skipped ")) {
         crate::skip::aloud(reason);
     }
+    folder.close().unwrap();
 }
 
-fn alone() {
-    let root = tempfile::tempdir().unwrap();
-    let layers = ["lower", "middle", "upper"].map(|name| root.path().join("layers").join(name).join("fs"));
+fn alone(root: &Path) {
+    let layers = ["lower", "middle", "upper"].map(|name| root.join("layers").join(name).join("fs"));
     for layer in &layers {
         fs::create_dir_all(layer).unwrap();
     }
@@ -45,12 +48,12 @@ fn alone() {
     let named: Vec<(Digest, PathBuf)> =
         layers.iter().map(|path| (Digest::sha256(path.as_os_str().as_bytes()), path.clone())).collect();
     let (before, mut told) = (mounts(), Vec::new());
-    let mount_point = root.path().join("mount");
+    let mount_point = root.join("mount");
     let mut will_mount = |path: &Path| {
         told.push(path.to_owned());
         Ok::<(), Error>(())
     };
-    let disk = match make(&root.path().join("vm"), &named, &mount_point, &mut will_mount) {
+    let disk = match make(&root.join("vm"), &named, &mount_point, &mut will_mount) {
         Err(error @ Error::NoProgram { .. }) => return crate::skip::aloud(error),
         other => other.unwrap(),
     };
@@ -58,7 +61,7 @@ fn alone() {
     // A block for each file that is not empty. The two of 64 MB are holes, but for a block.
     assert!(disk.size_bytes < 48 << 20, "{disk:?}");
 
-    let [stacked, written] = ["stacked", "written"].map(|name| root.path().join(name));
+    let [stacked, written] = ["stacked", "written"].map(|name| root.join(name));
     fs::create_dir(&stacked).unwrap();
     fs::create_dir(&written).unwrap();
     let dirs = lower_dirs(&named).iter().map(|dir| dir.to_str().unwrap()).collect::<Vec<_>>().join(":");
