@@ -78,8 +78,13 @@ fn an_exported_nginx_run_is_light_and_loads_nothing() {
 
 /// What a reader gets of the stages, a line a paragraph or step, without what only the script shows.
 fn plain(page: &str) -> String {
-    let stages =
-        page.split_once("<ol class=\"rp-stages\">").unwrap().1.split_once("<div class=\"rp-panels\"").unwrap().0;
+    let stages = page
+        .split_once("<ol class=\"rp-stages\" role=\"list\">")
+        .unwrap()
+        .1
+        .split_once("<div class=\"rp-panels\"")
+        .unwrap()
+        .0;
     let mut out = String::new();
     for line in stages.lines() {
         let mut inside = false;
@@ -110,4 +115,32 @@ fn what_the_page_says_without_a_script() {
     settings.set_prepend_module_to_snapshot(false);
     settings.bind(|| insta::assert_snapshot!("lab-player", plain(&page)));
     rlab.run(&["trace", "export", "--html", "nobody"]).ended_with(125).wrote("");
+}
+
+#[test]
+fn what_is_no_trace_or_cannot_be_written_is_told() {
+    let rlab = Rlab::new();
+    let at = |name: &str| rlab.folder().join(name).to_str().unwrap().to_owned();
+    let line = r#"{"v":1,"seq":1,"t_ns":1,"actor":"engine","pid":7,"stage":"exec","kind":"enter"}"#;
+    for (name, text) in [
+        ("letter", "dear\n".to_owned()),
+        ("newer", line.replacen("\"v\":1", "\"v\":2", 1) + "\n"),
+        ("broken", format!("{line}\n{{\"v\":1,\"seq\":\n{line}\n")),
+        ("growing", format!("{line}\n{}", &line[..20])),
+    ] {
+        std::fs::write(at(name), text).unwrap();
+    }
+    let export = |name: &str, more: &[&str]| rlab.run(&[&["trace", "export", "--html", &at(name)], more].concat());
+    export("letter", &[]).ended_with(125).told("is no trace: no line of it is an event").told("--trace-out");
+    export("newer", &[]).ended_with(125).told("line 1: version 2 of a trace, not 1");
+    export("broken", &[]).ended_with(125).told("line 2");
+    export("growing", &[]).succeeded().wrote_line_with("rlab-player");
+    export("growing", &["--out", &at("growing")]).ended_with(125).told("the trace itself").told("name another file");
+    assert!(std::fs::read_to_string(at("growing")).unwrap().starts_with(line));
+    // A result that does not come out is an error, a reader that has seen enough is none.
+    let mut full = rlab.command(&["trace", "schema"]);
+    full.stdout(std::fs::File::options().write(true).open("/dev/full").unwrap());
+    let ended = full.output().unwrap();
+    let said = String::from_utf8_lossy(&ended.stderr);
+    assert!(ended.status.code() == Some(125) && said.contains("standard output: No space left"), "{said}");
 }

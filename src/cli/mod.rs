@@ -124,6 +124,8 @@ pub fn main(argv: Vec<OsString>) -> ExitCode {
         Command::Lab(args) => lab::run(args, &mut context),
         Command::Doctor(args) => doctor::run(&args, &mut context),
     };
+    let written = |error| Failure::File { path: "standard output".into(), error };
+    let result = result.and_then(|code| context.ui.lost().map_or(Ok(code), |error| Err(written(error))));
     match result {
         Ok(code) => ExitCode::from(code),
         Err(error) => context.ui.failure(&error, error.cause(&context.home)),
@@ -163,6 +165,14 @@ pub enum Failure {
     /// A lab's.
     #[error("{0}")]
     Lab(#[from] crate::lab::Error),
+    /// A file that should be a trace.
+    #[error("{} is no trace: {reason}", .path.display())]
+    NoTrace {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// A flag's value.
     #[error("{flag}: {reason}")]
     Flag {
@@ -196,7 +206,9 @@ impl Failure {
         match self {
             Failure::Engine(error) => error.cause(&home.root),
             Failure::Machine(error) => error.cause(&home.root),
-            Failure::File { path, error } => crate::sys::cause::of_file(path, error),
+            Failure::File { path, error }
+            | Failure::Book(crate::book::Error::File { path, error })
+            | Failure::Lab(crate::lab::Error::File { path, error }) => crate::sys::cause::of_file(path, error),
             _ => None,
         }
     }
@@ -213,7 +225,11 @@ impl Failure {
             Failure::Hello(error) => error.hint(),
             Failure::Book(error) => error.hint(),
             Failure::Lab(error) => error.hint(),
+            Failure::Flag { flag: "--out", .. } => Some("name another file".to_owned()),
             Failure::Flag { .. } => Some("rlab run --help".to_owned()),
+            Failure::NoTrace { .. } => {
+                Some("name a container, or a file that rlab run --trace-out FILE has written".to_owned())
+            }
             Failure::Platform(_) | Failure::File { .. } => None,
         }
     }

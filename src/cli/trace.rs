@@ -44,9 +44,14 @@ pub fn run(args: &Args, context: &mut Context) -> Result<u8, Failure> {
 fn export(args: &Export, context: &mut Context) -> Result<(), Failure> {
     let path = explain::find(&args.container, context)?;
     // A line may hold what is not UTF-8 only where it is no event.
-    let bytes = std::fs::read(&path).map_err(|error| Failure::File { path, error })?;
-    let page = player_page(&events(&String::from_utf8_lossy(&bytes), args.stable));
+    let bytes = std::fs::read(&path).map_err(|error| Failure::File { path: path.clone(), error })?;
+    let told = events(&String::from_utf8_lossy(&bytes), args.stable);
+    let page = player_page(&told.map_err(|reason| Failure::NoTrace { path: path.clone(), reason })?);
     match &args.out {
+        Some(out) if out.canonicalize().is_ok_and(|out| path.canonicalize().is_ok_and(|path| out == path)) => {
+            let reason = "it is the trace itself, which the page would overwrite".to_owned();
+            Err(Failure::Flag { flag: "--out", reason })
+        }
         Some(path) => std::fs::write(path, page).map_err(|error| Failure::File { path: path.clone(), error }),
         None => {
             context.ui.result(&page);

@@ -6,7 +6,7 @@ use crate::sys::cause::Cause;
 use crate::trace::Style;
 use anstream::{AutoStream, ColorChoice};
 use owo_colors::OwoColorize;
-use std::io::{Stderr, Stdout, Write};
+use std::io::{ErrorKind, Stderr, Stdout, Write};
 use std::process::ExitCode;
 
 /// What a terminal without a known size is taken for.
@@ -16,17 +16,29 @@ const DEFAULT_COLUMNS: usize = 80;
 pub struct Ui {
     out: AutoStream<Stdout>,
     err: AutoStream<Stderr>,
+    /// Why a result did not come out.
+    lost: Option<std::io::Error>,
 }
 
 impl Ui {
     /// Decides about colours by NO_COLOR, CLICOLOR and whether there is a terminal.
     pub fn new() -> Ui {
-        Ui { out: AutoStream::auto(std::io::stdout()), err: AutoStream::auto(std::io::stderr()) }
+        Ui { out: AutoStream::auto(std::io::stdout()), err: AutoStream::auto(std::io::stderr()), lost: None }
     }
 
-    /// A result. A reader that went away (`| head`) is no error.
+    /// A result. A reader that went away (`| head`) is no error; a full disk is one, see [`Ui::lost`].
     pub fn result(&mut self, text: &str) {
-        let _gone = self.out.write_all(text.as_bytes()).and_then(|()| self.out.flush());
+        let written = self.out.write_all(text.as_bytes()).and_then(|()| self.out.flush());
+        if let Err(error) = written
+            && error.kind() != ErrorKind::BrokenPipe
+        {
+            self.lost.get_or_insert(error);
+        }
+    }
+
+    /// Why a part of the results did not come out, if one did not.
+    pub fn lost(&mut self) -> Option<std::io::Error> {
+        self.lost.take()
     }
 
     /// A status line.

@@ -1,6 +1,6 @@
 //! Reading a trace: while it grows, for the run in the foreground, or from its beginning, to tell it again.
 
-use super::event::{Actor, Event, Kind};
+use super::event::{Actor, Event, Kind, SCHEMA_VERSION};
 use super::stable::Stable;
 use super::view::{Block, Style, View};
 use std::borrow::Cow;
@@ -44,15 +44,29 @@ impl Follower {
     }
 }
 
-/// The events of a trace's text. A line that is none is passed over, as in a trace that is still being written.
-pub fn events(text: &str, stable: bool) -> Vec<Event> {
+/// The events of a trace's text. Between them may be lines of another sort, and the last may be one that is still being
+/// written.
+///
+/// # Errors
+/// That there is no event, or which line is one that this rlab cannot read.
+pub fn events(text: &str, stable: bool) -> Result<Vec<Event>, String> {
     let mut names = stable.then(Stable::default);
-    let read = text.lines().filter_map(|line| serde_json::from_str::<Event>(line).ok());
-    read.filter_map(|event| match &mut names {
-        Some(names) => names.mask(event),
-        None => Some(event),
-    })
-    .collect()
+    let mut events = vec![];
+    for (at, line) in text.split_inclusive('\n').enumerate().filter(|(_, line)| line.starts_with("{\"v\":")) {
+        let event = match serde_json::from_str::<Event>(line) {
+            Ok(event) if event.v == SCHEMA_VERSION => event,
+            Ok(Event { v, .. }) => {
+                return Err(format!("line {}: version {v} of a trace, not {SCHEMA_VERSION}", at + 1));
+            }
+            Err(_) if !line.ends_with('\n') => break,
+            Err(error) => return Err(format!("line {}: {error}", at + 1)),
+        };
+        match &mut names {
+            Some(names) => events.extend(names.mask(event)),
+            None => events.push(event),
+        }
+    }
+    if events.is_empty() { Err("no line of it is an event of a trace".to_owned()) } else { Ok(events) }
 }
 
 /// Turns events into blocks, a block a stage, and hands each to the views when it is complete.

@@ -165,19 +165,23 @@ impl Stable {
                 }
                 _ if hex && segment.len() == 64 => self.hex(segment),
                 // A file that is named after a digest, with what it is behind a dot.
-                _ if segment.len() > 65 && is_digest(&segment[..64]) && segment.as_bytes()[64] == b'.' => {
-                    self.hex(&segment[..64]) + &segment[64..]
-                }
                 _ if segment.len() == 71 && segment.starts_with("sha256:") => self.named("sha256", &segment[7..]),
                 _ if self.is_link(segment) => self.named("link", segment),
                 _ if hex && matches!(segment.len(), 12 | 32) => self.named("id", segment),
                 // Kernels lie in directories that are named after their release.
                 _ if self.names.contains_key(&("release", segment.to_owned())) => self.named("release", segment),
-                _ => self.namespace(segment).or_else(|| self.address(segment)).unwrap_or_else(|| segment.to_owned()),
+                _ => (self.dotted(segment).or_else(|| self.namespace(segment)).or_else(|| self.address(segment)))
+                    .unwrap_or_else(|| segment.to_owned()),
             });
             before = segment;
         }
         place.to_owned() + &out.join("/")
+    }
+
+    /// A file that is named after a digest, with what it is behind a dot.
+    fn dotted(&mut self, segment: &str) -> Option<String> {
+        let (digest, rest) = segment.split_at_checked(64)?;
+        (is_digest(digest) && rest.starts_with('.')).then(|| self.hex(digest) + rest)
     }
 
     /// A link that was made for this run: one that was met as such, or one with a name as rlab gives them.
@@ -326,6 +330,19 @@ mod tests {
         let told = [Actor::Vm, Actor::Guest].map(|actor| mask(&mut stable, actor, work(namespaces.clone())));
         assert_eq!(told[0], work(json!({"path": "net:[ns:1]", "inode": "ns:1"})));
         assert_eq!(told[1], work(json!({"path": "net:[guest-ns:1]", "inode": "guest-ns:1"})));
+    }
+
+    #[test]
+    fn a_path_in_any_writing_is_read() {
+        let mut stable = Stable::default();
+        let (letters, digest) = ("あ".repeat(22), "5a".repeat(32));
+        for (path, told) in [
+            (format!("/{letters}"), format!("/{letters}")),
+            (format!("/{}é.json", &digest[1..]), format!("/{}é.json", &digest[1..])),
+            (format!("/{digest}.json"), "/sha256:1.json".to_owned()),
+        ] {
+            assert_eq!(stable.path(&path), told);
+        }
     }
 
     #[test]

@@ -26,7 +26,7 @@ pub fn figure(steps: &Steps<'_>, id: &str) -> String {
          <figcaption><span class=\"rp-title\">{title}</span> <span class=\"rp-about\">{about}</span></figcaption>\n"
     );
     out += &controls(steps, count);
-    out += "<ol class=\"rp-stages\">\n";
+    out += "<ol class=\"rp-stages\" role=\"list\">\n";
     for (number, section) in steps.sections.iter().enumerate() {
         out += &stage(number + 1, section, steps);
     }
@@ -89,7 +89,7 @@ fn stage(number: usize, section: &Section<'_>, steps: &Steps<'_>) -> String {
             let _never = writeln!(out, "<p class=\"rp-twin\"><b>{place}</b> {}</p>", escaped(twin.trim()));
         }
     }
-    out += "<ol class=\"rp-steps\">\n";
+    out += "<ol class=\"rp-steps\" role=\"list\">\n";
     for one in &section.steps {
         out += &step(one, steps);
     }
@@ -177,7 +177,7 @@ fn panels(steps: &Steps<'_>) -> String {
         let _never = writeln!(
             out,
             "<section class=\"rp-panel\" data-panel=\"{name}\" aria-label=\"{title}\">\n<p class=\"rp-panel-name\">{title}</p>\n\
-             <p class=\"rp-none\">none</p>\n<ul class=\"rp-rows\" tabindex=\"0\" aria-label=\"{title}\">"
+             <p class=\"rp-none\">none</p>\n<ul class=\"rp-rows\" role=\"list\">"
         );
         for (row, depth) in rows {
             let indent = if *depth == 0 { String::new() } else { format!(" style=\"--rp-depth:{depth}\"") };

@@ -12,6 +12,9 @@ mod tests;
 mod tree;
 
 use crate::trace::event::Event;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use sha2::{Digest, Sha256};
 use steps::Steps;
 
 /// How the player looks. It takes its colours from the page: `--bg`, `--fg`, `--links`, `--quote-bg`,
@@ -35,11 +38,13 @@ pub fn player_page(events: &[Event]) -> String {
     let steps = Steps::of(events);
     let title = html::escaped(&steps.title());
     let figure = html::figure(&steps, "player");
+    // The page holds words from inside a container: nothing but this very script may run in it.
+    let script = STANDARD.encode(Sha256::digest(format!("\n{PLAYER_JS}")));
     format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<title>{title} · rlab, step by step</title>\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
          <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; \
-         script-src 'unsafe-inline'; img-src data:\">\n<link rel=\"icon\" href=\"data:,\">\n\
+         script-src 'sha256-{script}'; img-src data:\">\n<link rel=\"icon\" href=\"data:,\">\n\
          <style>\n{PAGE_CSS}{PLAYER_CSS}</style>\n</head>\n<body>\n<main>\n<h1>A run of rlab, step by step</h1>\n{figure}</main>\n\
          <script>\n{PLAYER_JS}</script>\n</body>\n</html>\n"
     )

@@ -5,7 +5,7 @@
   const SIGNS = { new: ["+", "new"], changed: ["~", "changed"], gone: ["−", "gone"] };
   const KEYS = {
     ArrowRight: "step-on", ArrowLeft: "step-back", ArrowDown: "stage-on", ArrowUp: "stage-back",
-    PageDown: "stage-on", PageUp: "stage-back", Home: "first", End: "last",
+    Home: "first", End: "last",
   };
   // A finger that goes further than this to a side means the step beside, in CSS pixels.
   const SWIPE = 40;
@@ -34,8 +34,13 @@
       row.hidden = !cell;
       if (!cell) return;
       for (const name of Object.keys(SIGNS)) row.classList.toggle(`rp-${name}`, name === mark);
-      row.querySelector(".rp-mark").textContent = mark ? SIGNS[mark][0] : "";
-      row.querySelector(".rp-mark").title = mark ? SIGNS[mark][1] : "";
+      const sign = row.querySelector(".rp-mark");
+      sign.textContent = mark ? SIGNS[mark][0] : "";
+      sign.title = mark ? SIGNS[mark][1] : "";
+      // A picture, so that it is read out as the word.
+      for (const [name, value] of [["role", "img"], ["aria-label", sign.title]]) {
+        if (mark) sign.setAttribute(name, value); else sign.removeAttribute(name);
+      }
       row.querySelector(".rp-value").textContent = cell[0];
       row.querySelector(".rp-beside").textContent = cell[1] || "";
     };
@@ -62,11 +67,13 @@
         if (marked && (marked.offsetTop < list.scrollTop || marked.offsetTop + marked.offsetHeight > list.scrollTop + list.clientHeight)) {
           list.scrollTop = marked.offsetTop - list.clientHeight / 2;
         }
+        // The keyboard stops at a list only where there is something to scroll.
+        list.tabIndex = list.scrollHeight > list.clientHeight ? 0 : -1;
       }
       return words;
     };
 
-    const show = (to) => {
+    const show = (to, aloud = true) => {
       steps[at].classList.remove("rp-current");
       stages[stageOf[at]].classList.remove("rp-current");
       at = Math.min(Math.max(to, 0), steps.length - 1);
@@ -84,7 +91,7 @@
       const ends = { "step-back": at === 0, "stage-back": at === 0, "step-on": at === steps.length - 1, "stage-on": stage === stages.length - 1 };
       all("button[data-go]").forEach((button) => button.setAttribute("aria-disabled", ends[button.dataset.go]));
       const words = showState();
-      live.textContent = [`${place}, ${stages[stage].dataset.stage}`, steps[at].textContent, ...words].join(". ");
+      if (aloud) live.textContent = [`${place}, ${stages[stage].dataset.stage}`, steps[at].textContent, ...words].join(". ");
     };
 
     // Back goes to the beginning of this stage first, as in a player of music.
@@ -109,6 +116,8 @@
       if (!where || event.altKey || event.ctrlKey || event.metaKey || event.shiftKey) return;
       // The book turns its pages by the same keys: while the player has the focus they are the player's.
       event.stopPropagation();
+      // The slider knows these keys itself.
+      if (event.target === slider) return;
       // A list that is longer than its box is moved up and down by the keys for that.
       const list = event.target.closest(".rp-rows");
       if (list && list.scrollHeight > list.clientHeight && !where.startsWith("step")) return;
@@ -134,7 +143,7 @@
     figure.classList.add("rp-on");
     one(".rp-controls").hidden = false;
     one(".rp-panels").hidden = false;
-    show(0);
+    show(0, false);
   };
 
   const startAll = () => document.querySelectorAll(".rlab-player").forEach(start);

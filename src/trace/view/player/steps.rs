@@ -3,6 +3,7 @@
 use super::state::{Difference, Row, State};
 use crate::trace::event::{Actor, Event, Kind};
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 /// One event, and what differs after it.
 pub struct Step<'a> {
@@ -76,17 +77,22 @@ impl<'a> Steps<'a> {
 
     /// The rows in which the state is shown: a process below the one that made it.
     pub fn order(&self) -> Vec<(usize, usize)> {
-        let mut order = Vec::new();
-        let roots = (0..self.rows.len()).filter(|row| self.rows[*row].parent.is_none());
-        roots.for_each(|row| self.below(row, 0, &mut order));
-        order
-    }
-
-    fn below(&self, row: usize, depth: usize, order: &mut Vec<(usize, usize)>) {
-        order.push((row, depth));
-        for child in (0..self.rows.len()).filter(|child| self.rows[*child].parent == Some(row)) {
-            self.below(child, depth + 1, order);
+        let mut children: BTreeMap<Option<usize>, Vec<usize>> = BTreeMap::new();
+        for (row, told) in self.rows.iter().enumerate() {
+            children.entry(told.parent).or_default().push(row);
         }
+        // Not by calling itself: how deep the processes of a trace go is not for us to say.
+        let mut order = Vec::new();
+        let mut next: Vec<(usize, usize)> = vec![];
+        let mut put = |next: &mut Vec<_>, parent, depth| {
+            next.extend(children.remove(&parent).into_iter().flatten().rev().map(|row| (row, depth)));
+        };
+        put(&mut next, None, 0);
+        while let Some((row, depth)) = next.pop() {
+            order.push((row, depth));
+            put(&mut next, Some(row), depth + 1);
+        }
+        order
     }
 
     /// What ran, when the events tell.

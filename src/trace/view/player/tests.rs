@@ -178,7 +178,7 @@ fn read(events: &[Event], wanted: &[&str], by: fn(Actor) -> bool) -> BTreeMap<St
 
 #[test]
 fn a_whole_run_has_what_was_read_and_leaves_nothing() {
-    let events = events(LAB, false);
+    let events = events(LAB, false).unwrap();
     assert!(events.len() > 300);
     let steps = Steps::of(&events);
     let is_exec = |kind: &Kind| matches!(kind, Kind::Call { call, .. } if call.name == "execve");
@@ -214,7 +214,7 @@ fn a_whole_run_has_what_was_read_and_leaves_nothing() {
 
 #[test]
 fn every_event_is_a_step_once_and_in_order() {
-    let events = events(LAB, false);
+    let events = events(LAB, false).unwrap();
     let steps = Steps::of(&events);
     let shown = steps.sections.iter().flat_map(|section| &section.steps).map(|step| step.event.seq);
     let is_step = |event: &&Event| {
