@@ -39,6 +39,7 @@ fn a_piece_that_is_not_said_is_found() {
 }
 
 /// How many blocks the README has, and how many of them were compared.
+#[derive(Default)]
 pub struct Counted {
     pub blocks: usize,
     pub checked: usize,

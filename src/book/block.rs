@@ -61,6 +61,9 @@ pub struct Block {
     pub in_checkout: bool,
 }
 
+/// Blocks that stay as they are. The list is closed, so that a misspelt `console` is no block of code.
+const LANGUAGES: [&str; 10] = ["text", "sh", "bash", "python", "c", "rust", "toml", "json", "html", "md"];
+
 /// The longest name of a snapshot, without its end.
 const LONGEST: usize = 60;
 
@@ -74,7 +77,11 @@ impl Block {
         let kind = match attributes.next().as_deref() {
             Some("console") => Kind::Console,
             Some("player") => Kind::Player,
-            _ => return Ok(None),
+            Some(language) if LANGUAGES.contains(&language) => return Ok(None),
+            _ => {
+                let next = format!("console, player, or one of {}", LANGUAGES.join(", "));
+                return Err((format!("nobody knows a block of the sort `{info}`"), next));
+            }
         };
         let commands = commands(lines)?;
         let needs = implied(&commands);
@@ -88,7 +95,10 @@ impl Block {
             let list = || value.split('+').map(str::to_owned);
             match name {
                 "stages" => block.part.stages.extend(list()),
-                "head" => block.part.head = value.parse().ok(),
+                "head" => match value.parse() {
+                    Ok(lines) => block.part.head = Some(lines),
+                    Err(_) => return Err((format!("head={value} is no number"), "head=10 shows ten lines".to_owned())),
+                },
                 "grep" => block.part.grep = Some(value.to_owned()),
                 "needs" => block.needs.extend(list()),
                 "cwd" if value == "repository" => block.in_checkout = true,
@@ -97,6 +107,10 @@ impl Block {
                     return Err((format!("a block has no attribute `{other}`"), next));
                 }
             }
+        }
+        if block.kind == Kind::Player && block.part != Part::default() {
+            let next = "leave stages=, head= and grep= out".to_owned();
+            return Err(("a player shows the whole run".to_owned(), next));
         }
         if let Some(unknown) = block.needs.iter().find(|need| !host::is_known(need)) {
             return Err((format!("nobody knows whether `{unknown}` is there"), format!("one of {}", host::known())));
@@ -201,7 +215,11 @@ pub fn all(sources: &Sources) -> (Vec<Block>, Vec<Fault>) {
     let (mut blocks, mut faults) = (vec![], vec![]);
     let pages = sources.list("book/src").into_iter().filter(|path| path.ends_with(".md"));
     let pages = pages.filter_map(|path| Some((sources.text(&path)?, path)));
-    let tasks = labs::all(sources).unwrap_or_default().into_iter().map(|lab| (lab.task, lab.path));
+    let labs = labs::all(sources).unwrap_or_else(|what| {
+        faults.push(labs::fault(what));
+        vec![]
+    });
+    let tasks = labs.into_iter().map(|lab| (lab.task, lab.path));
     let mut of_slug: BTreeMap<String, Vec<Typed>> = BTreeMap::new();
     for (text, page) in pages.chain(tasks) {
         for piece in pieces(&text) {

@@ -36,8 +36,19 @@ pub enum Error {
         error: std::io::Error,
     },
     /// The folder to build into holds something else, which building would take away.
-    #[error("{0} has files in it that are not a built book")]
-    Occupied(PathBuf),
+    #[error("{} has files in it that are of no built book, {} for one", .folder.display(), .stranger.display())]
+    Occupied {
+        /// The folder.
+        folder: PathBuf,
+        /// The first of them, from the folder on.
+        stranger: PathBuf,
+    },
+    /// What is to be built from is no checkout.
+    #[error("{} is not there", .0.display())]
+    NoBook(PathBuf),
+    /// Someone asked for the end meanwhile.
+    #[error("ended before the book was built; nothing was changed")]
+    Ended,
     /// mdBook's own.
     #[error("mdBook: {0}")]
     Mdbook(String),
@@ -58,7 +69,8 @@ impl Error {
     /// The next step.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Error::Occupied(_) => Some("name a folder that is empty or not there yet".to_owned()),
+            Error::Occupied { .. } => Some("name a folder that is empty or not there yet".to_owned()),
+            Error::NoBook(_) => Some("--from names the folder of a checkout, which has book/book.toml".to_owned()),
             Error::Port { .. } => Some("rlab book --port 0 takes a port that is free".to_owned()),
             _ => None,
         }

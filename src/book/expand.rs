@@ -37,8 +37,13 @@ pub fn expand(text: &str, page: &Page<'_>, shelf: &Shelf<'_>, faults: &mut Vec<F
     let mut players = 0;
     for piece in pieces(text) {
         let (line, indent, put_in) = match piece {
-            Piece::Prose(prose) => {
-                out += &prose;
+            Piece::Prose { line: from, text } => {
+                for (line, (what, next)) in
+                    text.lines().zip(from..).filter_map(|(text, line)| Some((line, stray(text)?)))
+                {
+                    faults.push(Fault { page: page.file.to_owned(), line, what, next });
+                }
+                out += &text;
                 continue;
             }
             Piece::Fence(fence) => {
@@ -74,6 +79,19 @@ pub fn expand(text: &str, page: &Page<'_>, shelf: &Shelf<'_>, faults: &mut Vec<F
         out.push('\n');
     }
     out
+}
+
+/// What a line of prose holds that would stay on the page as it is, unseen by any test.
+fn stray(line: &str) -> Option<Refusal> {
+    let alone = || "it stands on a line of its own, with nothing but blanks before it".to_owned();
+    let outside_of_code = |mark: &str| line.split('`').step_by(2).any(|part| part.contains(mark));
+    if outside_of_code("{{#") {
+        return Some(("a directive inside a sentence or a list is none".to_owned(), alone()));
+    }
+    let item = line.trim_start().trim_start_matches(|letter: char| letter.is_ascii_digit());
+    let quoted = item.trim_start_matches(['>', '-', '*', '+', '.', ' ']);
+    let marks = ["```", "~~~"].iter().any(|mark| quoted.starts_with(mark)) && quoted.len() < item.len();
+    marks.then(|| ("a block behind a mark of a list or a quotation is not checked".to_owned(), alone()))
 }
 
 /// The file that a block of code is, when it is nothing but that.

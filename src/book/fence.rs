@@ -4,7 +4,12 @@
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Piece {
     /// Lines that stay as they are.
-    Prose(String),
+    Prose {
+        /// The first of them, from one.
+        line: usize,
+        /// All of them.
+        text: String,
+    },
     /// A fenced block.
     Fence(Fence),
     /// A line that is a directive: `{{#name arguments}}`.
@@ -38,7 +43,7 @@ pub struct Fence {
 /// Cuts a page into pieces. A directive is one only outside fenced blocks and on a line of its own.
 pub fn pieces(text: &str) -> Vec<Piece> {
     let mut found = vec![];
-    let mut prose = String::new();
+    let (mut prose, mut prose_from) = (String::new(), 1);
     let mut lines = text.lines().enumerate();
     while let Some((at, line)) = lines.next() {
         let indent: String = line.chars().take_while(|letter| *letter == ' ').collect();
@@ -59,16 +64,19 @@ pub fn pieces(text: &str) -> Vec<Piece> {
             let (name, arguments) = (name.to_owned(), arguments.trim().to_owned());
             Piece::Directive { line: at + 1, indent, name, arguments }
         } else {
+            if prose.is_empty() {
+                prose_from = at + 1;
+            }
             prose += &format!("{line}\n");
             continue;
         };
         if !prose.is_empty() {
-            found.push(Piece::Prose(std::mem::take(&mut prose)));
+            found.push(Piece::Prose { line: prose_from, text: std::mem::take(&mut prose) });
         }
         found.push(piece);
     }
     if !prose.is_empty() {
-        found.push(Piece::Prose(prose));
+        found.push(Piece::Prose { line: prose_from, text: prose });
     }
     found
 }
@@ -92,12 +100,12 @@ mod tests {
             "a\n```console\n# id\n```\n{{#stage exec}}\nb `{{#stage x}}`\n  ````md\n  ```\n  {{#lab 1}}\n  ````\n";
         let found = pieces(page);
         assert_eq!(found.len(), 5);
-        assert_eq!(found[0], Piece::Prose("a\n".to_owned()));
+        assert_eq!(found[0], Piece::Prose { line: 1, text: "a\n".to_owned() });
         let Piece::Fence(console) = &found[1] else { panic!("{found:?}") };
         assert_eq!((console.line, console.info.as_str(), console.lines.join("")), (2, "console", "# id".to_owned()));
         let (name, arguments) = ("stage".to_owned(), "exec".to_owned());
         assert_eq!(found[2], Piece::Directive { line: 5, indent: String::new(), name, arguments });
-        assert_eq!(found[3], Piece::Prose("b `{{#stage x}}`\n".to_owned()));
+        assert_eq!(found[3], Piece::Prose { line: 6, text: "b `{{#stage x}}`\n".to_owned() });
         let Piece::Fence(quoted) = &found[4] else { panic!("{found:?}") };
         assert_eq!((quoted.line, quoted.lines.join("|")), (7, "```|{{#lab 1}}".to_owned()));
         let whole: String =

@@ -13,6 +13,9 @@ pub fn escape(text: &str) -> String {
             '>' => out.push_str("&gt;"),
             '"' => out.push_str("&quot;"),
             '\n' => out.push_str("&#10;"),
+            '\t' => out.push('\t'),
+            // Others end lines for Markdown, or have no place in a page.
+            letter if letter.is_control() => out.push(' '),
             other => out.push(other),
         }
     }
@@ -41,6 +44,7 @@ mod tests {
     #[test]
     fn a_piece_is_one_line() {
         assert_eq!(escape("a <b>\n\n&\"c\""), "a &lt;b&gt;&#10;&#10;&amp;&quot;c&quot;");
+        assert_eq!(escape("a\r\rb\x1b[1m"), "a  b [1m");
         assert_eq!(sentence("the `ps` of\nthe host"), "the <code>ps</code> of the host");
         assert_eq!(single_line("<svg>\n\n  <g/>\n</svg>\n"), "<svg> <g/> </svg>");
     }

@@ -1,5 +1,6 @@
 //! The labs as the book shows them: what each is about, and its task.
 
+use super::Fault;
 use super::sources::Sources;
 use crate::lab::course::Filled;
 use crate::lab::manifest::Manifest;
@@ -30,6 +31,11 @@ pub struct Lab {
 
 /// Whose values the book shows: an example's, the same in every build.
 const SEED: &str = "book";
+
+/// That the labs can't be read, as something that is wrong with the pages.
+pub fn fault(what: String) -> Fault {
+    Fault { page: "labs".to_owned(), line: 1, what, next: "mend the manifest".to_owned() }
+}
 
 /// All labs, by number.
 ///

@@ -38,8 +38,7 @@ impl Preprocessor for Rlab {
 fn fill(book: &mut Book, sources: &Sources, knowledge: &Knowledge) -> Vec<Fault> {
     let mut faults = vec![];
     let labs = labs::all(sources).unwrap_or_else(|what| {
-        let next = "mend the manifest".to_owned();
-        faults.push(Fault { page: "labs".to_owned(), line: 1, what, next });
+        faults.push(labs::fault(what));
         vec![]
     });
     let paths = book.chapters().filter_map(|chapter| chapter.path.as_ref()?.to_str().map(str::to_owned));
@@ -62,7 +61,8 @@ fn fill(book: &mut Book, sources: &Sources, knowledge: &Knowledge) -> Vec<Fault>
 pub fn preprocess(input: impl Read, mut output: impl Write, knowledge: &Knowledge) -> Result<(), Error> {
     let (context, mut book) = parse_input(input).map_err(|error| Error::Mdbook(format!("{error:#}")))?;
     // mdBook says where book.toml is; the labs and the sources lie beside that folder.
-    let root = context.root.parent().map_or_else(|| context.root.clone(), std::path::Path::to_path_buf);
+    let book_folder = context.root.canonicalize().map_err(Error::file(&context.root))?;
+    let root = book_folder.parent().unwrap_or(&book_folder).to_owned();
     let faults = fill(&mut book, &Sources::Checkout(root), knowledge);
     if !faults.is_empty() {
         return Err(Error::Pages(faults));

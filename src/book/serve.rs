@@ -5,6 +5,7 @@
 use super::Error;
 use crate::sys;
 use axum::Router;
+use std::io::ErrorKind;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::os::fd::AsFd;
 use std::path::Path;
@@ -25,16 +26,24 @@ impl Served {
         let first =
             bound(SocketAddr::from((Ipv4Addr::LOCALHOST, port))).map_err(|error| Error::Port { port, error })?;
         let port = first.local_addr().map_err(Error::Server)?.port();
-        let mut listeners = vec![first];
-        // A host without IPv6 has one address less.
-        listeners.extend(bound(SocketAddr::from((Ipv6Addr::LOCALHOST, port))));
-        Ok(Served { listeners, port })
+        let second = match bound(SocketAddr::from((Ipv6Addr::LOCALHOST, port))) {
+            Ok(listener) => Some(listener),
+            Err(error) if is_without_ipv6(&error) => None,
+            // `localhost` is this address first: a browser would show whoever has it.
+            Err(error) => return Err(Error::Port { port, error }),
+        };
+        Ok(Served { listeners: [Some(first), second].into_iter().flatten().collect(), port })
     }
 
     /// Where a browser finds it.
     pub fn address(&self) -> String {
         format!("http://localhost:{}/", self.port)
     }
+}
+
+/// Whether a host has no address of the newer kind, not even on the loopback: switched off, or not in the kernel.
+fn is_without_ipv6(error: &std::io::Error) -> bool {
+    error.kind() == ErrorKind::AddrNotAvailable || error.raw_os_error() == Some(sys::Errno::EAFNOSUPPORT as i32)
 }
 
 fn bound(address: SocketAddr) -> std::io::Result<TcpListener> {
@@ -50,18 +59,15 @@ fn bound(address: SocketAddr) -> std::io::Result<TcpListener> {
 pub fn serve(folder: &Path, served: Served, signals: &sys::SignalFd) -> Result<(), Error> {
     let files = ServeDir::new(folder).not_found_service(ServeFile::new(folder.join("404.html")));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().map_err(Error::Server)?;
+    let entered = runtime.enter();
+    for listener in served.listeners {
+        let listener = tokio::net::TcpListener::from_std(listener).map_err(Error::Server)?;
+        let router = Router::new().fallback_service(files.clone());
+        runtime.spawn(async move { axum::serve(listener, router).await });
+    }
+    drop(entered);
     // On a thread of its own, so that this one can wait for a signal. The thread ends with the process.
-    std::thread::spawn(move || {
-        runtime.block_on(async {
-            for listener in served.listeners {
-                let router = Router::new().fallback_service(files.clone());
-                if let Ok(listener) = tokio::net::TcpListener::from_std(listener) {
-                    tokio::spawn(async move { axum::serve(listener, router).await });
-                }
-            }
-            std::future::pending::<()>().await;
-        });
-    });
+    std::thread::spawn(move || runtime.block_on(std::future::pending::<()>()));
     until_asked_to_end(signals).map_err(|errno| Error::Server(errno.into()))
 }
 
@@ -69,9 +75,10 @@ pub fn serve(folder: &Path, served: Served, signals: &sys::SignalFd) -> Result<(
 fn until_asked_to_end(signals: &sys::SignalFd) -> Result<(), sys::Errno> {
     loop {
         sys::poll_readable(&[signals.as_fd()], None)?;
-        if sys::end_is_asked_for().is_some() {
-            return Ok(());
+        while let Some(signal) = signals.read_signal()? {
+            if sys::ASK_TO_END.iter().any(|end| u32::try_from(*end) == Ok(signal.ssi_signo)) {
+                return Ok(());
+            }
         }
-        while signals.read_signal()?.is_some() {}
     }
 }

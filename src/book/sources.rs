@@ -3,6 +3,7 @@
 use super::Error;
 use rust_embed::RustEmbed;
 use std::path::{Path, PathBuf};
+use walkdir::WalkDir;
 
 /// The pages, figures, styles and transcripts.
 #[derive(RustEmbed)]
@@ -21,6 +22,9 @@ struct Labs;
 #[include = "*.rs"]
 struct Source;
 
+/// Without it there is no book.
+const BOOK_TOML: &str = "book/book.toml";
+
 /// The files of the repository that the book is made of. Paths are from the repository's root, with `/`.
 #[derive(Clone, Debug)]
 pub enum Sources {
@@ -31,6 +35,17 @@ pub enum Sources {
 }
 
 impl Sources {
+    /// Sees whether a book is there at all.
+    ///
+    /// # Errors
+    /// When what should be a checkout has none.
+    pub fn verify(&self) -> Result<(), Error> {
+        match self {
+            Sources::Checkout(root) if !root.join(BOOK_TOML).is_file() => Err(Error::NoBook(root.join(BOOK_TOML))),
+            _ => Ok(()),
+        }
+    }
+
     /// The bytes of a file, if it is there.
     pub fn bytes(&self, path: &str) -> Option<Vec<u8>> {
         // A page names a file of the repository, never one beside it.
@@ -60,10 +75,11 @@ impl Sources {
     /// The paths of all files below a folder of the repository, sorted.
     pub fn list(&self, folder: &str) -> Vec<String> {
         let mut found: Vec<String> = match self {
+            // What cannot be read is missed where a page names it.
             Sources::Checkout(root) => {
-                let mut found = vec![];
-                walk(root, &root.join(folder), &mut found);
-                found
+                let entries = WalkDir::new(root.join(folder)).into_iter().filter_map(Result::ok);
+                let files = entries.filter(|entry| !entry.file_type().is_dir());
+                files.filter_map(|file| Some(file.path().strip_prefix(root).ok()?.to_str()?.to_owned())).collect()
             }
             Sources::Compiled => {
                 let of = |name: &str, files: &mut dyn Iterator<Item = std::borrow::Cow<'static, str>>| {
@@ -85,7 +101,8 @@ impl Sources {
     /// When a file cannot be written.
     pub fn unpack(&self, folder: &str, to: &Path) -> Result<(), Error> {
         for path in self.list(folder) {
-            let Some(bytes) = self.bytes(&path) else { continue };
+            let unreadable = || Error::file(&path)(std::io::ErrorKind::NotFound.into());
+            let bytes = self.bytes(&path).ok_or_else(unreadable)?;
             let target = to.join(path.trim_start_matches(folder).trim_start_matches('/'));
             if let Some(parent) = target.parent() {
                 std::fs::create_dir_all(parent).map_err(Error::file(parent))?;
@@ -93,17 +110,5 @@ impl Sources {
             std::fs::write(&target, bytes).map_err(Error::file(&target))?;
         }
         Ok(())
-    }
-}
-
-fn walk(root: &Path, folder: &Path, found: &mut Vec<String>) {
-    let Ok(entries) = std::fs::read_dir(folder) else { return };
-    for entry in entries.flatten() {
-        let path = entry.path();
-        if path.is_dir() {
-            walk(root, &path, found);
-        } else if let Some(name) = path.strip_prefix(root).ok().and_then(Path::to_str) {
-            found.push(name.to_owned());
-        }
     }
 }

@@ -1,6 +1,6 @@
 //! Every link of the site leads somewhere: to a file that is there, and to a place in it that has that name.
 
-use super::site::{Site, site};
+use super::site::{pages, site};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
@@ -35,13 +35,9 @@ fn target(page: &str, link: &str) -> Option<(String, String)> {
     Some((parts.join("/"), place.to_owned()))
 }
 
-fn broken(site: &Site) -> Vec<String> {
-    let folder = site.folder();
-    let pages: BTreeMap<String, String> = site
-        .pages()
-        .into_iter()
-        .map(|name| (name.clone(), std::fs::read_to_string(folder.join(&name)).unwrap()))
-        .collect();
+fn broken(folder: &Path) -> Vec<String> {
+    let text = |name: String| (name.clone(), std::fs::read_to_string(folder.join(&name)).unwrap());
+    let pages: BTreeMap<String, String> = pages(folder).into_iter().map(text).collect();
     let places: BTreeMap<&str, BTreeSet<String>> =
         pages.iter().map(|(name, text)| (name.as_str(), values(text, "id").into_iter().collect())).collect();
     let mut broken = vec![];
@@ -60,7 +56,7 @@ fn broken(site: &Site) -> Vec<String> {
 
 #[test]
 fn every_link_leads_somewhere() {
-    let broken = broken(&site());
+    let broken = broken(&site().folder());
     assert!(broken.is_empty(), "{} links lead nowhere:\n{}", broken.len(), broken.join("\n"));
 }
 
@@ -84,5 +80,9 @@ fn a_broken_link_is_seen() {
     assert_eq!(target("a/b.html", "#d"), Some(("a/b.html".into(), "d".into())));
     assert_eq!(target("a/b.html", "https://example.org"), None);
     assert_eq!(values("<a href=\"x&amp;y\" id=\"z\">href=\"n\"</a>", "href"), ["x&y"]);
-    assert!(!Path::new("/nowhere").exists());
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("a.html"), "<h1 id=\"top\">A</h1><img src=\"b.html\"><a href=\"#top\">").unwrap();
+    std::fs::write(folder.path().join("b.html"), "<a href=\"a.html#top\"><a href=\"a.html#end\"><a href=\"c.html\">")
+        .unwrap();
+    assert_eq!(broken(folder.path()), ["b.html: a.html#end", "b.html: c.html"]);
 }

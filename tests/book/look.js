@@ -69,6 +69,10 @@ const look = theme => {
 };
 for (const theme of ['light', 'navy']) {
   document.getElementById('mdbook-theme-' + theme)?.click();
+  // Every page of the book has both; one that was made to be looked at has none.
+  if (document.getElementById('mdbook-body-container') && !document.documentElement.classList.contains(theme)) {
+    wrong.push(`there is no theme ${theme}`);
+  }
   look(theme);
 }
 

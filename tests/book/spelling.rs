@@ -22,9 +22,13 @@ fn prose(page: &str) -> String {
             None => out += &format!("{line}\n"),
         }
     }
-    let out = without(&out, "`", "`");
-    let out = without(&out, "<", ">");
-    let out = without(&out, "](", ")");
+    // Paragraph by paragraph: a mark that is not closed takes no more than that away.
+    let paragraphs = out.split("\n\n").map(|paragraph| {
+        let paragraph = without(paragraph, "`", "`");
+        let paragraph = without(&paragraph, "<", ">");
+        without(&paragraph, "](", ")") + "\n\n"
+    });
+    let out: String = paragraphs.collect();
     let words = out.split_inclusive(char::is_whitespace);
     words.map(|word| if word.contains("://") || word.contains("{{") { " " } else { word }).collect()
 }
@@ -36,7 +40,10 @@ fn without(text: &str, open: &str, close: &str) -> String {
     while let Some((before, after)) = rest.split_once(open) {
         out += before;
         out.push(' ');
-        rest = after.split_once(close).map_or("", |(_, after)| after);
+        match after.split_once(close) {
+            Some((_, after)) => rest = after,
+            None => return out + after, // it opens nothing
+        }
     }
     out + rest
 }

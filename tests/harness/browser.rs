@@ -93,7 +93,8 @@ impl Browser {
     pub fn run_until(&self, script: &str) -> Value {
         for _ in 0..200 {
             let value = self.run(script);
-            if !matches!(value, Value::Null | Value::Bool(false)) {
+            let is_nothing = value.as_f64() == Some(0.0) || value.as_str() == Some("");
+            if !is_nothing && !matches!(value, Value::Null | Value::Bool(false)) {
                 return value;
             }
             std::thread::sleep(Duration::from_millis(50));

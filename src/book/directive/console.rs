@@ -18,9 +18,9 @@ pub fn console(block: &Block, shelf: &Shelf<'_>) -> Result<String, Refusal> {
         lines.extend(shown.iter().map(line));
     }
     Ok(format!(
-        "<figure class=\"console\"><pre tabindex=\"0\"><code class=\"nohighlight\">{}</code></pre>{}</figure>",
+        "<figure class=\"console\"><pre tabindex=\"0\"><code class=\"nohighlight\">{}</code></pre><figcaption>{}</figcaption></figure>",
         lines.join("&#10;"),
-        caption(block, shelf)
+        checked(block, shelf)
     ))
 }
 
@@ -45,8 +45,8 @@ fn rule(text: &str) -> String {
     )
 }
 
-/// What it was checked on; and, where this host is not like that, that it isn't checked here.
-pub fn caption(block: &Block, shelf: &Shelf<'_>) -> String {
+/// What it was checked on; and, where the host that makes the page is not like that, that it isn't checked there.
+pub fn checked(block: &Block, shelf: &Shelf<'_>) -> String {
     let needs: Vec<&str> = block.needs.iter().map(|need| host::told(need)).collect();
     let needs = if needs.is_empty() { String::new() } else { format!(", {}", needs.join(", ")) };
     let told = format!("checked: output of rlab {}{needs}", shelf.knowledge.version);
@@ -54,7 +54,7 @@ pub fn caption(block: &Block, shelf: &Shelf<'_>) -> String {
     let here = if lacks.is_empty() {
         String::new()
     } else {
-        format!(" <strong>not checked on a host like this one: {}</strong>", escape(&lacks.join("; ")))
+        format!(" <strong>not checked where this page was made: {}</strong>", escape(&lacks.join("; ")))
     };
-    format!("<figcaption>{}{here}</figcaption>", escape(&told))
+    escape(&told) + &here
 }

@@ -26,6 +26,9 @@ pub fn put_in(
     faults: &mut Vec<Fault>,
 ) -> Result<String, Refusal> {
     match name {
+        "cli" | "events" | "published" | "labs" if !arguments.is_empty() => {
+            Err((format!("`{name}` takes nothing: `{arguments}`"), format!("write {{{{#{name}}}}}")))
+        }
         "stage" => stage::stage(arguments, page, shelf),
         "source" => source::source(arguments, shelf),
         "figure" => figure::figure(arguments, shelf),
