@@ -4,13 +4,10 @@ use super::explain::ViewName;
 use super::{Context, Failure, Ui};
 use crate::engine::Telling;
 use crate::sys;
-use crate::trace::{Replay, View};
+use crate::trace::{Replay, TRACE_DIR, View};
 use clap::Args;
 use std::fs::File;
 use std::path::PathBuf;
-
-/// Names the folder into which every rlab writes its trace; set by the check of a lab for its scripts.
-pub const TRACE_DIR: &str = "RLAB_TRACE_DIR";
 
 #[derive(Args)]
 pub struct WatchArgs {

@@ -9,6 +9,9 @@ pub const KEYS: &[&str] = &[
     "within",
 ];
 
+/// Those of them that say where a value is.
+pub const PLACE_KEYS: &[&str] = &["of", "answer", "file", "fact"];
+
 /// Where a value is.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Place {
@@ -68,18 +71,29 @@ impl Condition {
         Place { fact: own.fact.or_else(|| around.fact.clone()), ..around.clone() }
     }
 
+    /// The same, with every text in small letters.
+    pub fn in_lower_case(&self) -> Condition {
+        let small = |value: &Option<Value>| value.as_ref().map(lower);
+        Condition {
+            is: small(&self.is),
+            is_not: small(&self.is_not),
+            has: small(&self.has),
+            has_not: small(&self.has_not),
+            one_of: self.one_of.as_ref().map(|all| all.iter().map(lower).collect()),
+            ..self.clone()
+        }
+    }
+
     /// Whether it would hold whatever the value is.
     pub fn compares_nothing(&self) -> bool {
         let values = [&self.is, &self.is_not, &self.has, &self.has_not, &self.at_least, &self.at_most];
         values.iter().all(|value| value.is_none()) && self.exists.is_none() && self.one_of.is_none()
     }
 
-    /// Every place it names, those it compares with among them.
-    pub fn places(&self) -> Vec<Place> {
+    /// The places whose values its own is compared with.
+    pub fn compared_with(&self) -> Vec<Place> {
         let compared = [&self.is, &self.is_not, &self.has, &self.has_not, &self.at_least, &self.at_most];
-        let mut places = vec![self.place(&Place::default())];
-        places.extend(compared.into_iter().flatten().filter_map(referred));
-        places
+        compared.into_iter().flatten().filter_map(referred).collect()
     }
 
     /// Whether it holds for a value; `resolve` reads the other places that it names.
@@ -155,6 +169,14 @@ impl Condition {
             parts.push(format!("one of {}", super::manifest::spoken(&json!(all))));
         }
         parts.join(", ")
+    }
+}
+
+/// A literal in small letters; a place stays as it is.
+pub fn lower(value: &Value) -> Value {
+    match value {
+        Value::String(text) => json!(text.to_lowercase()),
+        other => other.clone(),
     }
 }
 

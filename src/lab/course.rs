@@ -1,5 +1,6 @@
 //! All labs, compiled into rlab, or read from a folder by who writes one.
 
+use super::answers;
 use super::error::{Error, file};
 use super::manifest::Manifest;
 use super::values::{self, Draw};
@@ -128,6 +129,26 @@ impl Filled {
             .filter_map(within)
             .collect::<Vec<_>>()
             .into_iter()
+    }
+
+    /// The files that a student edits: those to begin with, and the answers.
+    pub fn written_by_student(&self) -> Vec<String> {
+        let starter = self.files("starter").map(|(name, _)| name.to_owned());
+        starter.chain([answers::FILE.to_owned()]).collect()
+    }
+
+    /// Other files that the check reads: traces and documents that the student's commands have made.
+    pub fn evidence(&self) -> Vec<String> {
+        let experiments = self.manifest.experiment.iter().flat_map(|one| [one.trace.clone(), one.json.clone()]);
+        let predictions = self.manifest.predict.iter().map(|predict| predict.file.clone());
+        let checks = self.manifest.check.iter().flat_map(|check| {
+            [&check.condition]
+                .into_iter()
+                .chain(&check.also)
+                .map(|condition| condition.file.clone())
+                .collect::<Vec<_>>()
+        });
+        experiments.chain(predictions).chain(checks).flatten().collect()
     }
 
     /// Writes the files of one of its folders into another. Scripts are made executable.

@@ -61,6 +61,22 @@ pub enum Error {
         /// Why.
         reason: String,
     },
+    /// A later rlab wrote the student's record.
+    #[error("{} is of version {version}, which this rlab does not know", .path.display())]
+    NewerProgress {
+        /// The file.
+        path: PathBuf,
+        /// Its version.
+        version: u32,
+    },
+    /// A hint for what is to be predicted first.
+    #[error("lab {number} asks for `{prediction}` first: a hint would say what the check shows you")]
+    PredictFirst {
+        /// Its number.
+        number: u32,
+        /// The prediction.
+        prediction: String,
+    },
     /// Someone else works in this folder.
     #[error("{path} is the folder of {theirs}, not of {yours}")]
     OtherStudent {
@@ -112,8 +128,18 @@ impl Error {
             Error::Lacks { fix, .. } => fix.clone(),
             Error::Answers { .. } => "each answer is one line: name = \"answer\"".to_owned(),
             Error::Manifest { .. } => "the book's page on adding a lab lists the keys of lab.toml".to_owned(),
-            Error::Progress { path, .. } => format!("move {} away; your own files stay as they are", path.display()),
-            Error::OtherStudent { theirs, .. } => format!("--student {theirs}, or another folder with --dir"),
+            Error::Progress { path, .. } => format!(
+                "move {} away, and give the next command the same --student and --seed as the first: your values come \
+                 from them; your own files stay as they are",
+                path.display()
+            ),
+            Error::NewerProgress { .. } => "take the rlab that you used last".to_owned(),
+            Error::PredictFirst { number, .. } => {
+                format!("write what you expect into answers.toml, then rlab lab check {number}")
+            }
+            Error::OtherStudent { .. } => {
+                "leave --student and --seed out, the folder knows them; or name another folder with --dir".to_owned()
+            }
             Error::NoHint { number } | Error::NoCheck { number, .. } => format!("rlab lab check {number}"),
             Error::Interrupted | Error::File { .. } => return None,
         };

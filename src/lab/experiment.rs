@@ -7,12 +7,13 @@ use super::error::{Error, file};
 use super::facts;
 use super::manifest::{Experiment, Until};
 use crate::sys;
+use crate::trace::TRACE_DIR;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 /// How often everything is looked at.
@@ -47,10 +48,16 @@ impl Bench {
 
     /// A shell in the student's folder, with rlab on the PATH.
     pub fn shell(&self) -> Command {
-        let mut command = Command::new("sh");
+        self.command("sh")
+    }
+
+    /// A program in the same place.
+    fn command(&self, program: &str) -> Command {
+        let mut command = Command::new(program);
         let path = std::env::var("PATH").unwrap_or_else(|_| "/usr/bin:/bin".to_owned());
-        // An ordinary login's PATH often lacks the folders where nft and ip are.
-        command.env("PATH", format!("{}:{path}:/usr/sbin:/sbin", self.scratch.display()));
+        // An ordinary login's PATH often lacks the folders where nft and ip are, and that of some distributions /bin, which
+        // is all that a small root has.
+        command.env("PATH", format!("{}:{path}:/usr/sbin:/sbin:/bin", self.scratch.display()));
         command.current_dir(&self.folder).stdin(Stdio::null()).process_group(0);
         if let Some(root) = &self.root {
             command.env("RLAB_ROOT", root);
@@ -117,11 +124,30 @@ enum State {
     /// Not yet where it is to be looked at.
     Coming,
     /// There, and left alone for a while.
-    Settling { since: Instant, subject: i32 },
+    Settling { since: Instant, subject: Subject },
     /// Looked at; its innermost process was killed, and it tidies up.
     Ending { since: Instant, asked: bool },
+    /// It has ended, and something that it left behind is asked to.
+    Leftover { since: Instant },
     /// Ended.
     Over,
+}
+
+/// A process that is looked at. When it began tells it from a later one of the same number, see proc_pid_stat(5).
+#[derive(Clone, Copy, PartialEq, Debug)]
+struct Subject {
+    pid: i32,
+    start_ticks: u64,
+}
+
+impl Subject {
+    fn of(pid: i32) -> Option<Subject> {
+        Some(Subject { pid, start_ticks: sys::start_ticks(pid)? })
+    }
+
+    fn is_there(&self) -> bool {
+        sys::start_ticks(self.pid) == Some(self.start_ticks)
+    }
 }
 
 /// One script on its way.
@@ -151,7 +177,7 @@ impl<'a> Trial<'a> {
             File::create(&path).map_err(file(path))
         };
         let mut command = bench.shell();
-        command.arg("-eu").arg(&script).env("RLAB_TRACE_DIR", &traces);
+        command.arg("-eu").arg(&script).env(TRACE_DIR, &traces);
         command.stdout(stream("out")?).stderr(stream("err")?);
         trial.child = Some(command.spawn().map_err(file(bench.folder.join(&script)))?);
         trial.state = State::Coming;
@@ -159,17 +185,14 @@ impl<'a> Trial<'a> {
     }
 
     fn step(&mut self, bench: &Bench) {
+        if let State::Leftover { since } = self.state {
+            return self.clear_away(since);
+        }
         if self.state == State::Over {
             return;
         }
         if let Some(Ok(Some(status))) = self.child.as_mut().map(Child::try_wait) {
-            let exit = status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or_default());
-            self.facts.insert("exit".to_owned(), json!(exit));
-            if self.experiment.until == Until::End {
-                self.look(bench, None);
-            }
-            self.state = State::Over;
-            return;
+            return self.ended(status, bench);
         }
         let settle = Duration::from_millis(self.experiment.settle_ms);
         match self.state {
@@ -177,15 +200,19 @@ impl<'a> Trial<'a> {
                 if let Some(subject) = self.subject() {
                     self.state = State::Settling { since: Instant::now(), subject };
                 } else if self.begun.elapsed() > Duration::from_secs(self.experiment.limit_s) {
-                    self.facts.insert("error".to_owned(), json!(self.too_slow()));
+                    self.fail(self.too_slow());
                     self.end(None);
                 }
             }
             State::Settling { since, subject } if since.elapsed() >= settle => {
                 // What was the innermost when it said so may have been the shell's child that said it.
                 let subject = self.subject().unwrap_or(subject);
-                self.facts.extend(facts::of_process(subject));
-                self.look(bench, Some(subject));
+                if subject.is_there() {
+                    self.facts.extend(facts::of_process(subject.pid));
+                    self.look(bench, Some(subject.pid));
+                } else {
+                    self.fail(format!("what {} started was gone before it was looked at", self.script()));
+                }
                 self.end(Some(subject));
             }
             State::Ending { since, asked } if since.elapsed() > GRACE => self.insist(asked),
@@ -193,8 +220,51 @@ impl<'a> Trial<'a> {
         }
     }
 
+    /// The script has ended: what it left behind goes, too.
+    fn ended(&mut self, status: ExitStatus, bench: &Bench) {
+        let exit = status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or_default());
+        self.facts.insert("exit".to_owned(), json!(exit));
+        let took_ms = u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.facts.insert("took_ms".to_owned(), json!(took_ms));
+        match self.experiment.until {
+            Until::End => self.look(bench, None),
+            Until::Started | Until::Ready if !matches!(self.state, State::Ending { .. }) => {
+                let missed = if self.experiment.until == Until::Ready { "said `ready`" } else { "had a container up" };
+                self.fail(format!("{} ended before it {missed}: it stays in the foreground", self.script()));
+            }
+            Until::Started | Until::Ready => {}
+        }
+        self.state =
+            if self.signal_group(sys::SIGTERM) { State::Leftover { since: Instant::now() } } else { State::Over };
+    }
+
+    /// Waits for what a script left in its process group, and then no longer.
+    fn clear_away(&mut self, since: Instant) {
+        const NOTHING: i32 = 0; // sent to see whether anyone is there, see kill(2)
+        if since.elapsed() > GRACE {
+            self.signal_group(sys::SIGKILL);
+            self.state = State::Over;
+        } else if !self.signal_group(NOTHING) {
+            self.state = State::Over;
+        }
+    }
+
+    /// Whether there was anyone to get it.
+    fn signal_group(&self, signal: i32) -> bool {
+        sys::kill(-self.pid(), signal).is_ok()
+    }
+
+    fn script(&self) -> &str {
+        self.experiment.script.as_deref().unwrap_or_default()
+    }
+
+    /// The first thing that went wrong is what is told.
+    fn fail(&mut self, error: String) {
+        self.facts.entry("error").or_insert(json!(error));
+    }
+
     fn too_slow(&self) -> String {
-        let (script, limit) = (self.experiment.script.as_deref().unwrap_or_default(), self.experiment.limit_s);
+        let (script, limit) = (self.script(), self.experiment.limit_s);
         match self.experiment.until {
             Until::Started => format!("{script} started no container within {limit} s"),
             Until::Ready => format!("{script} said no `ready` within {limit} s"),
@@ -202,16 +272,21 @@ impl<'a> Trial<'a> {
         }
     }
 
-    /// The process to be looked at, once it is there.
-    fn subject(&self) -> Option<i32> {
-        match self.experiment.until {
+    /// The process to be looked at, once it is there. A trace has it by its number in the namespace of who wrote the trace:
+    /// only a process that descends from the script is believed to be that one.
+    fn subject(&self) -> Option<Subject> {
+        let pid = match self.experiment.until {
             Until::End => None,
-            Until::Started => self.traces().iter().rev().find_map(|lines| facts::running_container(lines)),
+            Until::Started => {
+                let running = self.traces().iter().rev().find_map(|lines| facts::running_container(lines));
+                running.filter(|pid| depth(*pid, self.pid()).is_some())
+            }
             Until::Ready => {
                 let said = fs::read_to_string(self.folder.join("out")).unwrap_or_default();
                 said.lines().any(|line| line.trim() == "ready").then(|| innermost(self.pid()))
             }
-        }
+        };
+        pid.and_then(Subject::of)
     }
 
     fn pid(&self) -> i32 {
@@ -230,10 +305,8 @@ impl<'a> Trial<'a> {
     fn look(&mut self, bench: &Bench, subject: Option<i32>) {
         let mut seen = Map::new();
         for (name, line) in &self.experiment.look {
-            let mut command = Command::new("timeout");
-            let shell = bench.shell();
-            command.args([LOOK_LIMIT_S, "sh", "-c", line]).current_dir(&bench.folder).stdin(Stdio::null());
-            command.envs(shell.get_envs().filter_map(|(name, value)| Some((name, value?))));
+            let mut command = bench.command("timeout");
+            command.args(["--signal=KILL", LOOK_LIMIT_S, "sh", "-c", line]);
             command.env("PID", subject.map(|pid| pid.to_string()).unwrap_or_default());
             let said = command.output().map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned());
             seen.insert(name.clone(), json!(said.unwrap_or_default()));
@@ -242,18 +315,19 @@ impl<'a> Trial<'a> {
     }
 
     /// Kills what was looked at, so that the script goes on to its end; where there is no such, asks the script.
-    fn end(&mut self, subject: Option<i32>) {
+    fn end(&mut self, subject: Option<Subject>) {
         match subject {
-            Some(subject) if subject != self.pid() => drop(sys::kill(subject, sys::SIGKILL)),
-            _ => drop(sys::kill(-self.pid(), sys::SIGTERM)),
+            Some(subject) if subject.pid != self.pid() && subject.is_there() => {
+                drop(sys::kill(subject.pid, sys::SIGKILL));
+            }
+            _ => drop(self.signal_group(sys::SIGTERM)),
         }
         self.state = State::Ending { since: Instant::now(), asked: subject.is_none() };
     }
 
     /// It did not end by itself: it is asked to, and the next time it has no choice.
     fn insist(&mut self, asked: bool) {
-        let group = self.pid();
-        let _gone = sys::kill(-group, if asked { sys::SIGKILL } else { sys::SIGTERM });
+        self.signal_group(if asked { sys::SIGKILL } else { sys::SIGTERM });
         self.state = State::Ending { since: Instant::now(), asked: true };
     }
 
@@ -266,7 +340,6 @@ impl<'a> Trial<'a> {
         let mut facts = std::mem::take(&mut self.facts);
         facts.insert("out".to_owned(), json!(text("out")));
         facts.insert("err".to_owned(), json!(text("err")));
-        facts.insert("took_ms".to_owned(), json!(u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX)));
         if let Some(last) = traces.last() {
             facts.insert("hostname".to_owned(), last["hostname"].clone());
             facts.insert("trace".to_owned(), last.clone());
@@ -281,12 +354,11 @@ impl Drop for Trial<'_> {
         if self.state == State::Over {
             return;
         }
-        let group = self.pid();
-        let _gone = sys::kill(-group, sys::SIGTERM);
+        self.signal_group(sys::SIGTERM);
         let until = Instant::now() + GRACE;
         while let Some(Ok(None)) = self.child.as_mut().map(Child::try_wait) {
             if Instant::now() > until {
-                let _gone = sys::kill(-group, sys::SIGKILL);
+                self.signal_group(sys::SIGKILL);
             }
             std::thread::sleep(GLANCE);
         }
@@ -295,16 +367,18 @@ impl Drop for Trial<'_> {
 
 /// Of the processes that descend from this one the deepest, and of these the youngest.
 fn innermost(ancestor: i32) -> i32 {
+    let place = |pid: i32| Some((depth(pid, ancestor)?, sys::start_ticks(pid)?, pid));
+    facts::every_process().into_iter().filter_map(place).max().map_or(ancestor, |(_, _, pid)| pid)
+}
+
+/// How many generations a process is below another; nothing when it does not descend from it.
+fn depth(pid: i32, ancestor: i32) -> Option<usize> {
     let parent = |pid: i32| -> Option<i32> {
         let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
         stat.rsplit_once(") ")?.1.split_whitespace().nth(1)?.parse().ok()
     };
-    let depth = |pid: i32| {
-        let way = std::iter::successors(Some(pid), |pid| parent(*pid).filter(|parent| *parent > 0));
-        way.take(256).position(|above| above == ancestor)
-    };
-    let found = facts::every_process().into_iter().filter_map(|pid| Some((depth(pid)?, sys::start_ticks(pid)?, pid)));
-    found.max().map_or(ancestor, |(_, _, pid)| pid)
+    let way = std::iter::successors(Some(pid), |pid| parent(*pid).filter(|parent| *parent > 0));
+    way.take(256).position(|above| above == ancestor)
 }
 
 #[cfg(test)]
@@ -338,6 +412,33 @@ mod tests {
         let facts = trial("sleep 60", "until = \"started\"\nlimit_s = 0");
         assert_eq!(facts["error"], "x.sh started no container within 0 s");
         assert_eq!(facts["exit"], 143);
+    }
+
+    #[test]
+    fn one_that_ends_too_early_is_told_and_leaves_nothing_behind() {
+        let facts = trial("sleep 1000 & echo $!; echo soon >&2", "until = \"ready\"");
+        assert_eq!(facts["error"], "x.sh ended before it said `ready`: it stays in the foreground");
+        let left: i32 = facts["out"].as_str().unwrap().parse().unwrap();
+        assert_eq!(Subject::of(left), None);
+        assert!(facts["took_ms"].as_u64().unwrap() < 1000, "{facts}");
+    }
+
+    #[test]
+    fn each_takes_its_own_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let experiment = |name: &str, script: &str| -> Experiment {
+            fs::write(folder.path().join(name), script).unwrap();
+            toml::from_str(&format!("id = \"{name}\"\nscript = \"{name}\"")).unwrap()
+        };
+        let both = [experiment("quick", "true"), experiment("slow", "sleep 1")];
+        let facts = Bench::new(folder.path(), None).unwrap().run(&both).unwrap();
+        assert!(facts["quick"]["took_ms"].as_u64() < Some(900) && facts["slow"]["took_ms"].as_u64() >= Some(1000));
+    }
+
+    #[test]
+    fn a_look_that_hangs_is_ended() {
+        let facts = trial("true", "[look]\nhangs = \"echo a; sleep 1000; echo b\"");
+        assert_eq!(facts["look"]["hangs"], "a");
     }
 
     #[test]

@@ -2,11 +2,12 @@
 //!
 //! A key that nobody knows is an error, because a check that is misspelt would check nothing.
 
-use super::condition::{self, Condition};
+use super::condition::Condition;
+use super::sound;
 use super::values::Draw;
 use serde::Deserialize;
 use serde_json::Value;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// One lab.
 #[derive(Deserialize, Debug, Clone)]
@@ -206,16 +207,13 @@ pub struct Edit {
 /// What stands before a prediction's name where checks are named too.
 pub const PREDICT: &str = "predict:";
 
-const CHECK_KEYS: &[&str] = &["id", "say", "points", "also", "look", "hints", "mistake"];
-const MISTAKE_KEYS: &[&str] = &["id", "say", "also"];
-
 impl Manifest {
     /// Reads the text of a `lab.toml`. The error says where and why.
     pub fn parse(text: &str) -> Result<Manifest, String> {
         let table: toml::Table = text.parse().map_err(|error: toml::de::Error| error.to_string())?;
-        unknown_keys(&table)?;
+        sound::keys(&table)?;
         let manifest: Manifest = toml::from_str(text).map_err(|error| error.to_string())?;
-        manifest.contradictions()?;
+        sound::manifest(&manifest)?;
         Ok(manifest)
     }
 
@@ -238,107 +236,6 @@ impl Manifest {
         let predictions = u32::try_from(self.predict.len()).unwrap_or_default();
         predictions + self.check.iter().map(|check| check.points).sum::<u32>()
     }
-
-    /// What would make a check check nothing.
-    fn contradictions(&self) -> Result<(), String> {
-        for experiment in &self.experiment {
-            let sources = [&experiment.script, &experiment.trace, &experiment.json];
-            if sources.into_iter().flatten().count() != 1 {
-                return Err(format!("experiment {}: one of script, trace, json", experiment.id));
-            }
-        }
-        distinct(self.check.iter().map(|check| &check.id))?;
-        distinct(self.predict.iter().map(|predict| &predict.id))?;
-        distinct(self.experiment.iter().map(|experiment| &experiment.id))?;
-        for check in &self.check {
-            let of_check = [&check.condition].into_iter().chain(&check.also);
-            let of_mistakes =
-                check.mistake.iter().flat_map(|mistake| [&mistake.condition].into_iter().chain(&mistake.also));
-            for condition in of_check.chain(of_mistakes) {
-                self.known_places(condition, &check.id)?;
-            }
-            if check.condition.compares_nothing() || check.also.iter().any(Condition::compares_nothing) {
-                return Err(format!("check {}: a condition compares nothing", check.id));
-            }
-            if check.hints.len() < 2 {
-                return Err(format!("check {}: a ladder has two hints or more", check.id));
-            }
-        }
-        for predict in &self.predict {
-            if predict.of.is_none() && predict.file.is_none() {
-                return Err(format!("prediction {}: observed where? of or file is missing", predict.id));
-            }
-            if predict.hints.is_empty() {
-                return Err(format!("prediction {}: a hint is missing", predict.id));
-            }
-        }
-        self.wrong_answers()
-    }
-
-    fn known_places(&self, condition: &Condition, check: &str) -> Result<(), String> {
-        for place in condition.places() {
-            if let Some(of) = &place.of
-                && self.experiment(of).is_none()
-            {
-                return Err(format!("check {check}: there is no experiment `{of}`"));
-            }
-            if let Some(answer) = &place.answer
-                && !self.question.iter().any(|question| &question.id == answer)
-            {
-                return Err(format!("check {check}: nothing asks for `{answer}`"));
-            }
-        }
-        Ok(())
-    }
-
-    fn wrong_answers(&self) -> Result<(), String> {
-        distinct(self.wrong.iter().map(|wrong| &wrong.id))?;
-        for wrong in &self.wrong {
-            let known = match wrong.check.strip_prefix(PREDICT) {
-                Some(id) => self.predict.iter().any(|predict| predict.id == id),
-                None => self.check.iter().any(|check| {
-                    let recognised = |wanted: &String| check.mistake.iter().any(|mistake| &mistake.id == wanted);
-                    check.id == wrong.check && wrong.mistake.as_ref().is_none_or(recognised)
-                }),
-            };
-            if !known {
-                return Err(format!("wrong answer {}: no check `{}` with that mistake", wrong.id, wrong.check));
-            }
-        }
-        Ok(())
-    }
-}
-
-fn distinct<'a>(ids: impl Iterator<Item = &'a String>) -> Result<(), String> {
-    let mut seen = BTreeSet::new();
-    for id in ids {
-        if !seen.insert(id) {
-            return Err(format!("two things are called `{id}`"));
-        }
-    }
-    Ok(())
-}
-
-/// What serde passes over where a table is made of two: keys of checks and mistakes.
-fn unknown_keys(table: &toml::Table) -> Result<(), String> {
-    let list = |table: &toml::Table, key: &str| -> Vec<toml::Table> {
-        let items = table.get(key).and_then(toml::Value::as_array).cloned().unwrap_or_default();
-        items.into_iter().filter_map(|item| item.as_table().cloned()).collect()
-    };
-    let verify = |table: &toml::Table, own: &[&str], what: &str| {
-        let id = table.get("id").and_then(toml::Value::as_str).unwrap_or("?");
-        match table.keys().find(|key| !own.contains(&key.as_str()) && !condition::KEYS.contains(&key.as_str())) {
-            Some(key) => Err(format!("{what} {id}: nobody knows the key `{key}`")),
-            None => Ok(()),
-        }
-    };
-    for check in list(table, "check") {
-        verify(&check, CHECK_KEYS, "check")?;
-        for mistake in list(&check, "mistake") {
-            verify(&mistake, MISTAKE_KEYS, "mistake")?;
-        }
-    }
-    Ok(())
 }
 
 /// A fact as a person reads it.
@@ -374,24 +271,9 @@ mod tests {
         hints = ["a", "b"]
     "#;
 
-    fn refusal(from: &str, to: &str) -> String {
-        assert!(LAB.contains(from));
-        Manifest::parse(&LAB.replace(from, to)).unwrap_err()
-    }
-
     #[test]
     fn a_lab_is_read() {
         let lab = Manifest::parse(LAB).unwrap();
         assert_eq!((lab.points(), lab.experiment("e").unwrap().until), (1, Until::End));
-    }
-
-    #[test]
-    fn what_would_check_nothing_is_refused() {
-        assert!(refusal("is = 0", "iss = 0").contains("`iss`"));
-        assert!(refusal("of = \"e\"", "of = \"f\"").contains("no experiment `f`"));
-        assert!(refusal("is = 0", "").contains("compares nothing"));
-        assert!(refusal("script = \"e.sh\"", "").contains("one of script"));
-        assert!(refusal("\"a\", \"b\"", "\"a\"").contains("two hints"));
-        assert!(refusal("of = \"e\"", "answer = \"x\"").contains("nothing asks for `x`"));
     }
 }

@@ -1,7 +1,7 @@
 //! Marking: predictions against what was observed, checks against what they ask for.
 
 use super::answers::Answers;
-use super::condition::{Condition, Place};
+use super::condition::{Condition, Place, lower};
 use super::course::Filled;
 use super::error::Error;
 use super::experiment::Bench;
@@ -41,7 +41,7 @@ pub struct Mark {
 pub struct Marked {
     /// A line a prediction, then a line a check.
     pub marks: Vec<Mark>,
-    /// Whether anything was run: not before every prediction is made.
+    /// Whether anything was run: not before every prediction is made, and is one that can be right.
     pub ran: bool,
 }
 
@@ -75,8 +75,7 @@ pub fn in_folder(lab: &Filled, folder: &Path, root: Option<PathBuf>) -> Result<M
 /// Marks what is on a bench. Runs nothing before every prediction is made.
 pub fn mark(lab: &Filled, bench: &Bench) -> Result<Marked, Error> {
     let answers = Answers::read(&bench.folder)?;
-    let unmade = lab.manifest.predict.iter().any(|predict| !answers.predict.contains_key(&predict.id));
-    if unmade {
+    if lab.manifest.predict.iter().any(|predict| unmade(predict, &answers).is_some()) {
         return Ok(Marked { marks: unmarked(lab, &answers), ran: false });
     }
     let facts = bench.run(&lab.manifest.experiment)?;
@@ -90,12 +89,26 @@ pub fn mark(lab: &Filled, bench: &Bench) -> Result<Marked, Error> {
     Ok(Marked { marks: predictions.chain(checks.iter().cloned()).collect(), ran: true })
 }
 
+/// Why a prediction is none yet: the first one is kept for good, so it should not be lost by a slip of the pen.
+fn unmade(predict: &Predict, answers: &Answers) -> Option<String> {
+    let Some(made) = answers.predict.get(&predict.id) else { return Some("no prediction yet".to_owned()) };
+    let offered = predict.answers.is_empty() || predict.answers.iter().any(|answer| answer.eq_ignore_ascii_case(made));
+    if !offered {
+        return Some(format!("`{made}` is none of {}", predict.answers.join(", ")));
+    }
+    let is_number = || made.parse::<f64>().is_ok_and(f64::is_finite);
+    (predict.number && !is_number()).then(|| format!("`{made}` is no number"))
+}
+
 /// Before all predictions are made: which are missing.
 fn unmarked(lab: &Filled, answers: &Answers) -> Vec<Mark> {
     let predictions = lab.manifest.predict.iter().map(|predict| {
         let made = answers.predict.get(&predict.id).cloned();
-        let found = made.is_none().then(|| "no prediction yet".to_owned());
-        Mark { predicted: made, found, ..open(&format!("{PREDICT}{}", predict.id), &predict.question, 1) }
+        Mark {
+            predicted: made,
+            found: unmade(predict, answers),
+            ..open(&format!("{PREDICT}{}", predict.id), &predict.question, 1)
+        }
     });
     let checks = lab.manifest.check.iter().map(|check| open(&check.id, &check.say, check.points));
     predictions.chain(checks).collect()
@@ -137,22 +150,41 @@ impl Desk<'_> {
     }
 
     fn holds(&self, condition: &Condition, around: &Place) -> bool {
-        let value = self.value(&condition.place(around));
+        let place = condition.place(around);
+        let value = self.value(&place);
+        if place.answer.is_some() {
+            // What a person writes down is the same in any case.
+            let resolve = |place: &Place| self.value(place).as_ref().map(lower);
+            return condition.in_lower_case().holds(value.as_ref().map(lower).as_ref(), &resolve);
+        }
         condition.holds(value.as_ref(), &|place| self.value(place))
     }
 
-    /// Why an experiment did not come as far as it should; what it said last, where it did but failed.
+    /// Whether a check's condition holds: of an experiment that did not come so far nothing does.
+    fn shows(&self, condition: &Condition, around: &Place) -> bool {
+        !self.did_not_come(condition.place(around).of.as_ref()) && self.holds(condition, around)
+    }
+
+    /// A mistake is recognised by what is there, or by a value that it says is not.
+    fn recognised(&self, condition: &Condition, around: &Place) -> bool {
+        let is_there = self.value(&condition.place(around)).is_some();
+        (is_there || condition.exists == Some(false)) && self.holds(condition, around)
+    }
+
+    /// Whether an experiment ended before anything could be observed.
+    fn did_not_come(&self, of: Option<&String>) -> bool {
+        of.and_then(|of| self.facts.get(of)).is_some_and(|facts| !facts["error"].is_null())
+    }
+
+    /// Why an experiment did not come as far as it should; what it said, where it did but failed.
     fn trouble(&self, of: Option<&String>) -> Option<String> {
         let facts = self.facts.get(of?)?;
         let text = |key: &str| facts[key].as_str().map(str::to_owned).filter(|text| !text.is_empty());
-        let complaint = || text("err").filter(|_| facts["pid"].is_null() && facts["exit"] != 0);
-        let last = |text: String| text.lines().take(2).collect::<Vec<_>>().join(" ");
-        text("error")
-            .map(|error| match text("err") {
-                Some(said) => format!("{error}: {}", last(said)),
-                None => error,
-            })
-            .or_else(|| complaint().map(last))
+        let said = text("err").map(|text| essence(&text));
+        match text("error") {
+            Some(error) => Some(said.map_or(error.clone(), |said| format!("{error}: {said}"))),
+            None => said.filter(|_| facts["pid"].is_null() && facts["exit"] != 0),
+        }
     }
 
     /// What an unfinished experiment shows is no answer yet: a prediction that is right must not be called wrong by it.
@@ -163,7 +195,7 @@ impl Desk<'_> {
         let value = self.value(&place);
         let trouble = self.trouble(predict.of.as_ref());
         let observed = match &predict.yes_if {
-            _ if trouble.is_some() && value.is_none() => None,
+            _ if !self.could_be_observed(predict) || trouble.is_some() && value.is_none() => None,
             Some(condition) => Some(json!(if self.holds(condition, &place) { "yes" } else { "no" })),
             None => value,
         };
@@ -192,33 +224,62 @@ impl Desk<'_> {
         }
     }
 
+    /// Whether there is evidence at all: an experiment that came to where it is looked at, and was not given up by rlab; a
+    /// file that is there.
+    fn could_be_observed(&self, predict: &Predict) -> bool {
+        /// Docker's number for "it was not even started", and rlab's.
+        const NOT_STARTED: i64 = 125;
+        let given_up = |of: &String| self.facts.get(of).is_some_and(|facts| facts["exit"] == NOT_STARTED);
+        let file_is_there = |name: &String| self.bench.folder.join(name).exists();
+        !self.did_not_come(predict.of.as_ref())
+            && !predict.of.as_ref().is_some_and(given_up)
+            && predict.file.as_ref().is_none_or(file_is_there)
+    }
+
     fn check(&self, check: &Check) -> Mark {
         let around = check.condition.place(&Place::default());
-        let failed = [&check.condition].into_iter().chain(&check.also).find(|one| !self.holds(one, &around));
+        let failed = [&check.condition].into_iter().chain(&check.also).find(|one| !self.shows(one, &around));
         let Some(failed) = failed else {
             return Mark { passed: true, ..open(&check.id, &check.say, check.points) };
         };
-        let mistake = check
-            .mistake
-            .iter()
-            .find(|mistake| [&mistake.condition].into_iter().chain(&mistake.also).all(|one| self.holds(one, &around)));
-        let place = failed.place(&around);
-        let value = self.value(&place);
-        let found = match (&value, self.trouble(place.of.as_ref())) {
-            (None, Some(trouble)) => trouble,
-            (value, _) => {
-                let found = value.as_ref().map_or_else(|| "nothing".to_owned(), brief);
-                format!("found {found}; wanted {}", failed.wanted(&|place| self.value(place)))
-            }
-        };
+        let mistake = check.mistake.iter().find(|mistake| {
+            [&mistake.condition].into_iter().chain(&mistake.also).all(|one| self.recognised(one, &around))
+        });
         Mark {
-            found: Some(found),
+            found: Some(self.found(failed, &failed.place(&around))),
             look: check.look.clone(),
             mistake: mistake.map(|mistake| mistake.id.clone()),
             hint: mistake.map(|mistake| mistake.say.clone()).or_else(|| check.hints.first().cloned()),
             ..open(&check.id, &check.say, check.points)
         }
     }
+
+    /// What was found where a condition does not hold, and what was asked for.
+    fn found(&self, failed: &Condition, place: &Place) -> String {
+        let value = self.value(place);
+        if place.answer.is_some() {
+            // What is asked for is what the student is to find out.
+            return value.map_or_else(
+                || "nothing is written down yet".to_owned(),
+                |value| format!("you wrote {}; that is not what is observed", brief(&value)),
+            );
+        }
+        let trouble = self.trouble(place.of.as_ref());
+        if let Some(trouble) = trouble.as_ref().filter(|_| value.is_none() || self.did_not_come(place.of.as_ref())) {
+            return trouble.clone();
+        }
+        let found = value.as_ref().map_or_else(|| "nothing".to_owned(), brief);
+        let said = trouble.map(|trouble| format!("; it said: {trouble}")).unwrap_or_default();
+        format!("found {found}; wanted {}{said}", failed.wanted(&|place| self.value(place)))
+    }
+}
+
+/// What matters of a script's errors, in two lines: from rlab's own on, where there is one; else the last.
+fn essence(text: &str) -> String {
+    const LINES: usize = 2;
+    let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    let from = lines.iter().position(|line| line.starts_with("rlab:")).unwrap_or(lines.len().saturating_sub(LINES));
+    lines.into_iter().skip(from).take(LINES).collect::<Vec<_>>().join(" ")
 }
 
 /// Whether a prediction is what was observed.

@@ -20,6 +20,7 @@ pub mod mark;
 pub mod needs;
 pub mod prove;
 pub mod report;
+mod sound;
 pub mod student;
 pub mod tools;
 pub mod values;

@@ -21,15 +21,29 @@ fn lack(need: &str) -> Option<(String, String)> {
             said("/dev/kvm", "a host with virtualization switched on; the lab's page shows what it would do")
         }
         "qemu" if program(&format!("qemu-system-{}", std::env::consts::ARCH)) || program("mke2fs") => {
-            said("QEMU or mke2fs", "apt install qemu-system-x86 e2fsprogs")
+            let qemu = if std::env::consts::ARCH == "x86_64" { "qemu-system-x86" } else { "qemu-system-arm" };
+            said("QEMU or mke2fs", &format!("apt install {qemu} e2fsprogs"))
         }
         "v1" | "v2" | "hybrid" if layout() != need => {
             let what = format!("control groups {need} (here: {})", layout());
             Some((what, "another host: the layout is chosen when it boots".to_owned()))
         }
         "root" | "nft" | "kvm" | "qemu" | "v1" | "v2" | "hybrid" => None,
-        name if program(name) => said(&format!("the program {name}"), &format!("apt install {name}")),
+        name if program(name) => said(&format!("the program {name}"), &format!("apt install {}", package(name))),
         _ => None,
+    }
+}
+
+/// Debian's package of a program, where it has another name.
+fn package(program: &str) -> &str {
+    match program {
+        "ip" => "iproute2",
+        "nft" => "nftables",
+        "nsenter" | "unshare" => "util-linux",
+        "ping" => "iputils-ping",
+        "ps" | "pgrep" => "procps",
+        "man" => "man-db",
+        same => same,
     }
 }
 

@@ -5,8 +5,10 @@ use super::course::Filled;
 use super::error::{Error, file};
 use super::manifest::{PREDICT, Predict};
 use super::mark::{Marked, agrees};
+use crate::sys::{self, flock};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
 /// The record's name in the folder of all labs.
@@ -83,16 +85,11 @@ pub struct Student {
 impl Student {
     /// The student whose folder it is; in a new folder the one who is named, with the seed that is named or else the name.
     pub fn open(dir: &Path, name: Option<&str>, seed: Option<&str>) -> Result<Student, Error> {
-        let path = dir.join(RECORD);
-        let progress = match std::fs::read(&path) {
-            Ok(bytes) => read(&path, &bytes)?,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                let student = name.map_or_else(user, str::to_owned);
-                let seed = seed.map_or_else(|| student.clone(), str::to_owned);
-                Progress { version: VERSION, student, seed, labs: BTreeMap::new() }
-            }
-            Err(error) => return Err(Error::File { path, error }),
-        };
+        let progress = recorded(dir)?.unwrap_or_else(|| {
+            let student = name.map_or_else(user, str::to_owned);
+            let seed = seed.map_or_else(|| student.clone(), str::to_owned);
+            Progress { version: VERSION, student, seed, labs: BTreeMap::new() }
+        });
         let differs = |wanted: Option<&str>, have: &str| wanted.is_some_and(|wanted| wanted != have);
         if differs(name, &progress.student) || differs(seed, &progress.seed) {
             let told = |student: &str, seed: Option<&str>| match seed {
@@ -117,51 +114,100 @@ impl Student {
         if folder.is_dir() { Ok(folder) } else { Err(Error::NotStarted { number: lab.manifest.number, folder }) }
     }
 
-    /// Lays out a lab for the student.
+    /// Lays out a lab for the student: whole, or not at all.
     pub fn start(&mut self, lab: &Filled, now: &str) -> Result<PathBuf, Error> {
         let folder = self.folder(lab);
         if folder.exists() {
             return Err(Error::Started { number: lab.manifest.number, folder });
         }
-        std::fs::create_dir_all(&folder).map_err(file(&folder))?;
-        lab.write("starter", &folder)?;
-        let put = |name: &str, text: &str| {
-            let path = folder.join(name);
-            std::fs::write(&path, text).map_err(file(path))
-        };
-        put("TASK.md", &lab.task)?;
-        if let Some(text) = answers::blank(&lab.manifest) {
-            put(answers::FILE, &text)?;
-        }
-        let out_of = lab.manifest.points();
-        let begun = LabProgress { started: now.to_owned(), out_of, ..LabProgress::default() };
-        self.progress.labs.entry(lab.folder.clone()).or_insert(begun);
-        self.save()?;
+        self.lay_out(lab, &["starter"], &folder)?;
+        self.record(lab, now, |_| ())?;
         Ok(folder)
     }
 
     /// Puts the student's files aside, under a name that is free, and lays out the lab anew. Gives where they are now.
     pub fn reset(&mut self, lab: &Filled, now: &str) -> Result<PathBuf, Error> {
-        let folder = self.started(lab)?;
-        let aside = (1..).map(|count| self.dir.join(format!("{}.before-{count}", lab.folder)));
-        let aside = aside.into_iter().find(|path| !path.exists()).unwrap_or_default();
-        std::fs::rename(&folder, &aside).map_err(file(&folder))?;
-        self.start(lab, now)?;
+        let aside = self.replace(lab, &["starter"])?;
+        self.record(lab, now, |_| ())?;
         Ok(aside)
     }
 
     /// Lays the solution over the lab, the student's own files put aside, and writes that down.
     pub fn solve(&mut self, lab: &Filled, now: &str) -> Result<PathBuf, Error> {
-        let aside = self.reset(lab, now)?;
-        lab.write("solution", &self.folder(lab))?;
-        self.progress.labs.entry(lab.folder.clone()).or_default().solved = true;
-        self.save()?;
+        let aside = self.replace(lab, &["starter", "solution"])?;
+        self.record(lab, now, |kept| kept.solved = true)?;
         Ok(aside)
+    }
+
+    /// Puts what is there aside and lays out these parts; where that fails, what was there is there again.
+    fn replace(&self, lab: &Filled, parts: &[&str]) -> Result<PathBuf, Error> {
+        let folder = self.started(lab)?;
+        let aside = (1..).map(|count| self.dir.join(format!("{}.before-{count}", lab.folder)));
+        let aside = aside.into_iter().find(|path| !path.exists()).unwrap_or_default();
+        std::fs::rename(&folder, &aside).map_err(file(&folder))?;
+        self.lay_out(lab, parts, &folder).inspect_err(|_| {
+            let _it_is_named_in_the_error = std::fs::rename(&aside, &folder);
+        })?;
+        Ok(aside)
+    }
+
+    /// Writes the files of a lab beside where they belong, and moves them there when all are written.
+    fn lay_out(&self, lab: &Filled, parts: &[&str], folder: &Path) -> Result<(), Error> {
+        let new = self.dir.join(format!(".{}.new-{}", lab.folder, sys::getpid()));
+        let put = |name: &str, text: &str| {
+            let path = new.join(name);
+            std::fs::write(&path, text).map_err(file(path))
+        };
+        let written = || {
+            std::fs::create_dir_all(&new).map_err(file(&new))?;
+            put("TASK.md", &lab.task)?;
+            if let Some(text) = answers::blank(&lab.manifest) {
+                put(answers::FILE, &text)?;
+            }
+            parts.iter().try_for_each(|part| lab.write(part, &new))?;
+            std::fs::rename(&new, folder).map_err(file(folder))
+        };
+        written().inspect_err(|_| {
+            let _nobody_needs_it = std::fs::remove_dir_all(&new);
+        })
     }
 
     /// Writes down how a check went.
     pub fn marked(&mut self, lab: &Filled, marked: &Marked, now: &str) -> Result<(), Error> {
-        let kept = self.progress.labs.entry(lab.folder.clone()).or_default();
+        self.record(lab, now, |kept| kept.take(lab, marked, now))
+    }
+
+    /// Counts a hint, and gives how many were shown before.
+    pub fn hinted(&mut self, lab: &Filled, check: &str, now: &str) -> Result<usize, Error> {
+        self.record(lab, now, |kept| {
+            let shown = kept.hints.entry(check.to_owned()).or_default();
+            *shown += 1;
+            *shown - 1
+        })
+    }
+
+    /// Changes what is kept of a lab. Another rlab may have written meanwhile, of this lab or another: so the record is read
+    /// again, and nobody else has it until it is written, by rename: a reader sees the old record or the new one.
+    fn record<T>(&mut self, lab: &Filled, now: &str, change: impl FnOnce(&mut LabProgress) -> T) -> Result<T, Error> {
+        let (new, path) = (self.dir.join(format!("{RECORD}.new")), self.dir.join(RECORD));
+        std::fs::create_dir_all(&self.dir).map_err(file(&self.dir))?;
+        let folder = File::open(&self.dir).map_err(file(&self.dir))?;
+        flock::lock(&folder, flock::Mode::Exclusive).map_err(file(&self.dir))?;
+        if let Some(progress) = recorded(&self.dir)? {
+            self.progress = progress;
+        }
+        let begun = || LabProgress { started: now.to_owned(), out_of: lab.manifest.points(), ..LabProgress::default() };
+        let told = change(self.progress.labs.entry(lab.folder.clone()).or_insert_with(begun));
+        let text = serde_json::to_string_pretty(&self.progress).unwrap_or_default() + "\n";
+        std::fs::write(&new, text).map_err(file(&new))?;
+        std::fs::rename(&new, &path).map_err(file(&path))?;
+        Ok(told)
+    }
+}
+
+impl LabProgress {
+    fn take(&mut self, lab: &Filled, marked: &Marked, now: &str) {
+        let kept = self;
         kept.out_of = lab.manifest.points();
         kept.points = marked.points();
         kept.best = kept.best.max(kept.points);
@@ -178,26 +224,6 @@ impl Student {
         if kept.points == kept.out_of && kept.finished.is_none() {
             kept.finished = Some(now.to_owned());
         }
-        self.save()
-    }
-
-    /// Counts a hint, and gives how many were shown before.
-    pub fn hinted(&mut self, lab: &Filled, check: &str) -> Result<usize, Error> {
-        let kept = self.progress.labs.entry(lab.folder.clone()).or_default();
-        let shown = kept.hints.entry(check.to_owned()).or_default();
-        let before = *shown;
-        *shown += 1;
-        self.save()?;
-        Ok(before)
-    }
-
-    /// By rename: a reader sees the old record or the new one.
-    fn save(&self) -> Result<(), Error> {
-        let (new, path) = (self.dir.join(format!("{RECORD}.new")), self.dir.join(RECORD));
-        std::fs::create_dir_all(&self.dir).map_err(file(&self.dir))?;
-        let text = serde_json::to_string_pretty(&self.progress).unwrap_or_default() + "\n";
-        std::fs::write(&new, text).map_err(file(&new))?;
-        std::fs::rename(&new, &path).map_err(file(&path))
     }
 }
 
@@ -212,14 +238,24 @@ fn seal(kept: &mut LabProgress, predict: &Predict, marked: &Marked) {
     }
 }
 
+/// The record of a folder, if it has one.
+fn recorded(dir: &Path) -> Result<Option<Progress>, Error> {
+    let path = dir.join(RECORD);
+    match std::fs::read(&path) {
+        Ok(bytes) => read(&path, &bytes).map(Some),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(Error::File { path, error }),
+    }
+}
+
 /// Reads a record.
 pub fn read(path: &Path, bytes: &[u8]) -> Result<Progress, Error> {
-    let wrong = |reason: String| Error::Progress { path: path.to_owned(), reason };
-    let progress: Progress = serde_json::from_slice(bytes).map_err(|error| wrong(error.to_string()))?;
-    if progress.version > VERSION {
-        return Err(wrong(format!("version {} is newer than this rlab's {VERSION}", progress.version)));
+    let path = path.to_owned();
+    match serde_json::from_slice::<Progress>(bytes) {
+        Ok(Progress { version, .. }) if version > VERSION => Err(Error::NewerProgress { path, version }),
+        Ok(progress) => Ok(progress),
+        Err(error) => Err(Error::Progress { path, reason: error.to_string() }),
     }
-    Ok(progress)
 }
 
 /// Who types: with sudo, who typed that.
@@ -231,12 +267,48 @@ fn user() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::lab::Course;
+
+    fn lab(typed: &str) -> Filled {
+        Course::read(None).unwrap().lab(typed).unwrap().fill("ada").unwrap()
+    }
+
+    #[test]
+    fn two_at_once_lose_nothing_of_each_other() {
+        let dir = tempfile::tempdir().unwrap();
+        let [mut one, mut other] = [(); 2].map(|()| Student::open(dir.path(), Some("ada"), None).unwrap());
+        one.start(&lab("1"), "then").unwrap();
+        other.start(&lab("2"), "now").unwrap();
+        one.hinted(&lab("1"), "key", "now").unwrap();
+        assert_eq!(other.hinted(&lab("1"), "key", "now").unwrap(), 1);
+        let kept = Student::open(dir.path(), None, None).unwrap().progress;
+        let started: Vec<&str> = kept.labs.values().map(|lab| lab.started.as_str()).collect();
+        assert_eq!(started, ["then", "now"]);
+    }
+
+    #[test]
+    fn what_cannot_be_laid_out_changes_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut student = Student::open(dir.path(), Some("ada"), None).unwrap();
+        let folder = student.start(&lab("1"), "now").unwrap();
+        std::fs::write(folder.join("mine"), "mine").unwrap();
+        // In the way of what is written beside it.
+        let ways = ["1", "2"].map(|typed| dir.path().join(format!(".{}.new-{}", lab(typed).folder, sys::getpid())));
+        ways.iter().for_each(|way| std::fs::write(way, "").unwrap());
+        student.start(&lab("2"), "now").unwrap_err();
+        student.reset(&lab("1"), "now").unwrap_err();
+        assert_eq!(std::fs::read_to_string(folder.join("mine")).unwrap(), "mine");
+        assert!(!student.folder(&lab("2")).exists());
+        ways.iter().for_each(|way| std::fs::remove_file(way).unwrap());
+        student.start(&lab("2"), "now").unwrap();
+        let aside = student.reset(&lab("1"), "now").unwrap();
+        assert!(aside.join("mine").exists() && !folder.join("mine").exists());
+    }
 
     #[test]
     fn a_folder_belongs_to_one_student() {
         let dir = tempfile::tempdir().unwrap();
-        let student = Student::open(dir.path(), Some("ada"), Some("7")).unwrap();
-        student.save().unwrap();
+        Student::open(dir.path(), Some("ada"), Some("7")).unwrap().start(&lab("1"), "now").unwrap();
         assert_eq!(Student::open(dir.path(), None, None).unwrap().progress.seed, "7");
         let other = Student::open(dir.path(), Some("bob"), None).err().unwrap();
         assert!(other.to_string().contains("the folder of ada, not of bob"), "{other}");

@@ -14,6 +14,9 @@ mod stage;
 mod texts;
 mod view;
 
+/// Names in the environment the folder into which every rlab writes its trace; the check of a lab sets it for its scripts.
+pub const TRACE_DIR: &str = "RLAB_TRACE_DIR";
+
 pub use event::{Actor, Call, Event, Kind};
 pub use follow::{Follower, Replay, events};
 pub use probe::{Probe, observe};

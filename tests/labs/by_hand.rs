@@ -1,8 +1,10 @@
 //! What a student and an author type, with a small lab that needs nothing: so these run as an ordinary user, too.
 
 use crate::harness::{Output, Rlab};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
+
+const SOON: Duration = Duration::from_secs(20);
 
 const MANIFEST: &str = r#"
 number = 1
@@ -145,9 +147,14 @@ fn a_student_starts_predicts_asks_and_passes() {
     assert!(blank.contains("# Does it end with 0? (yes, no)\nends = \"\""), "{blank}");
     ada.run(&["show", "1"]).succeeded().wrote_line_with(&word);
 
-    // Nothing is run before the prediction is made.
+    // Nothing is run before the prediction is made, and is one of the answers; and no hint tells it.
     ada.write("work.sh", "touch ran; echo");
     ada.run(&["check", "1"]).ended_with(1).wrote_line_with("Predict first");
+    for words in [&["hint", "1"][..], &["hint", "1", "ends"], &["hint", "1", "predict:ends"]] {
+        ada.run(words).ended_with(125).told("asks for `ends` first");
+    }
+    ada.write("answers.toml", "[predict]\nends = \"of course\"\n");
+    ada.run(&["check", "1"]).ended_with(1).wrote_line("       `of course` is none of yes, no");
     assert!(!ada.folder().join("ran").exists());
 
     ada.write("answers.toml", "[predict]\nends = \"no\"\n");
@@ -156,7 +163,7 @@ fn a_student_starts_predicts_asks_and_passes() {
     let wanted = format!(
         "lab 1 · A small lab\n\n  no   Does it end with 0?\n       not observed yet: what shows it is not right yet, see below\n  \
          no   work.sh says {word}\n       found {word}!; wanted {word}\n       hint   Without an exclamation mark.\n  \
-         no   the size is {size}\n       found nothing; wanted {size}\n       hint   It stands in the task.\n\n\
+         no   the size is {size}\n       nothing is written down yet\n       hint   It stands in the task.\n\n\
          0 of 3 points · more help: rlab lab hint 1 says"
     );
     let output = output.wrote(&wanted);
@@ -210,7 +217,7 @@ fn each_student_has_other_values_and_the_same_tomorrow() {
     // Someone else in this folder, or with another seed, is told so.
     let words = ["lab", "--labs", "labs", "--dir", "ada", "--student", "bob", "list"];
     school.rlab.run(&words).ended_with(125).told("the folder of ada");
-    ada.run(&["--seed", "7", "list"]).ended_with(125).told("seed 7");
+    ada.run(&["--seed", "7", "list"]).ended_with(125).told("seed 7").told("leave --student and --seed out");
 }
 
 #[test]
@@ -240,9 +247,16 @@ fn a_watched_lab_is_checked_when_a_file_is_saved() {
     ada.run(&["start", "1"]).succeeded();
     let words = ada.types(&["watch", "1"]);
     let watching = school.rlab.start(&words);
-    watching.wait_for_stderr("waiting for you", Duration::from_secs(20));
+    watching.wait_for_stderr("waiting for you", SOON);
+    // What a script makes is not what the student saves.
+    ada.write("work.sh", "echo >>made; echo no");
+    ada.write("answers.toml", "[predict]\nends = \"yes\"\n");
+    watching.wait_for_stdout("found no;", SOON);
+    std::thread::sleep(Duration::from_secs(1));
+    let made = std::fs::read_to_string(ada.folder().join("made")).unwrap();
+    assert!(made.lines().count() <= 2, "checked again and again: {}", made.lines().count());
     ada.solve();
-    let output = watching.wait(Duration::from_secs(20)).succeeded();
+    let output = watching.wait(SOON).succeeded();
     assert!(output.stdout.contains("Predict first") && output.stdout.ends_with("3 of 3 points: done\n"), "{output}");
 }
 
@@ -296,5 +310,21 @@ fn a_manifest_that_cannot_be_read_is_told_by_its_place() {
     refused("is = \"{{word}}\"", "equals = \"{{word}}\"", "equals");
     refused("fact = \"out\"\nis", "fact = \"out\"\nof = \"other\"\nis", "duplicate key");
     refused("minutes = 15", "minutes = \"15\"", "minutes");
-    assert!(Path::new(env!("CARGO_MANIFEST_DIR")).join("labs").is_dir());
+}
+
+#[test]
+fn what_did_not_come_to_pass_is_neither_right_nor_wrong() {
+    let school = School::new(&MANIFEST.replacen("yes_if = { is = 0 }", "yes_if = { is_not = 1 }", 1));
+    let ada = school.student("ada");
+    ada.run(&["start", "1"]).succeeded();
+    let (word, _) = ada.values();
+    ada.write("answers.toml", "[predict]\nends = \"Yes\"\n");
+    // As when rlab gave up before the program was started.
+    ada.write("work.sh", &format!("echo {word}; echo 'rlab: no such image' >&2; exit 125"));
+    ada.run(&["check", "1"]).ended_with(1).wrote_line("       rlab: no such image");
+    std::fs::remove_file(ada.folder().join("work.sh")).unwrap();
+    ada.run(&["check", "1"]).ended_with(1).wrote_line("       work.sh is not there");
+    // What was written down counts in any case.
+    ada.solve();
+    ada.run(&["check", "1"]).succeeded().wrote_line("3 of 3 points: done");
 }

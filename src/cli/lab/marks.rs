@@ -56,6 +56,9 @@ fn not_run(lab: &Filled, marked: &Marked) -> String {
     for mark in marked.open().filter(|mark| mark.found.is_some()) {
         text += &folded("", &format!("{}: {}", mark.id.trim_start_matches(PREDICT), mark.say), 3);
         text.push('\n');
+        if let (Some(_), Some(found)) = (&mark.predicted, &mark.found) {
+            text += &(folded("", found, INDENT) + "\n");
+        }
     }
     text + &format!("\nthen: rlab lab check {}\n", lab.manifest.number)
 }
@@ -70,16 +73,11 @@ fn line(mark: &Mark, style: &Style) -> String {
     if !mark.passed && style.colour {
         text = text.replacen("no", &"no".red().bold().to_string(), 1);
     }
-    for (label, part) in [("", &mark.found), ("look   ", &mark.look), ("hint   ", &mark.hint)] {
-        if let Some(part) = part {
-            // A command is there to be copied, and is never folded.
-            let is_command = label.starts_with("look");
-            text += &match is_command {
-                true => format!("       {label}{part}\n"),
-                false => folded(&format!("       {label}"), part, INDENT + label.len()) + "\n",
-            };
-        }
-    }
+    let sentence = |label: &str, part: &str| folded(&format!("       {label}"), part, INDENT + label.len()) + "\n";
+    text.extend(mark.found.as_ref().map(|found| sentence("", found)));
+    // A command is there to be copied, and is never folded.
+    text.extend(mark.look.as_ref().map(|look| format!("       look   {look}\n")));
+    text.extend(mark.hint.as_ref().map(|hint| sentence("hint   ", hint)));
     text
 }
 

@@ -209,18 +209,30 @@ fn give_hint(hint: &Hint, desk: &Desk, context: &mut Context) -> Result<u8, Fail
     let number = lab.manifest.number;
     let kept = student.progress.labs.get(&filled.folder).cloned().unwrap_or_default();
     let wanted = match (&hint.check, kept.checks, kept.open.first()) {
-        (Some(typed), ..) => Some(typed.clone()),
+        (Some(typed), ..) => Some(whole_name(&filled, typed)),
         (None, 0, _) => first(&filled),
         (None, _, open) => open.cloned(),
     };
     let wanted = wanted.ok_or(Error::NoHint { number })?;
+    // What is said of a prediction tells what will be observed.
+    let prediction = wanted.strip_prefix(PREDICT).filter(|id| !kept.predicted.contains_key(*id));
+    if let Some(id) = prediction.filter(|_| !filled.manifest.hints(&wanted).is_empty()) {
+        return Err(Error::PredictFirst { number, prediction: id.to_owned() }.into());
+    }
     let ladder = filled.manifest.hints(&wanted);
     let Some(last) = ladder.len().checked_sub(1) else {
         return Err(Error::NoCheck { number, typed: wanted }.into());
     };
-    let rung = student.hinted(&filled, &wanted)?.min(last);
+    let rung = student.hinted(&filled, &wanted, &now())?.min(last);
     context.ui.result(&marks::hint(&wanted, rung, ladder.len(), &ladder[rung]));
     Ok(0)
+}
+
+/// A prediction may be typed without what stands before its name in the marks.
+fn whole_name(lab: &Filled, typed: &str) -> String {
+    let is_check = lab.manifest.check.iter().any(|check| check.id == typed);
+    let is_prediction = lab.manifest.predict.iter().any(|predict| predict.id == typed);
+    if is_prediction && !is_check { format!("{PREDICT}{typed}") } else { typed.to_owned() }
 }
 
 /// Before anything was marked, the first thing there is to do.
