@@ -46,13 +46,23 @@ impl Desk {
         std::fs::read_to_string(self.folder.join("answers.toml")).unwrap()
     }
 
-    /// Fills in every prediction with the same answer, as a student in a hurry does.
-    fn guesses(&self, answer: &str) {
+    /// Fills in every prediction without much thought: the last answer that its question offers, or some number.
+    fn guesses(&self) {
+        let (mut filled, mut question) = (String::new(), String::new());
         let text = self.answers();
-        let (predict, saw) = text.split_once("[saw]").unwrap_or((&text, ""));
-        let saw = if saw.is_empty() { String::new() } else { format!("[saw]{saw}") };
-        std::fs::write(self.folder.join("answers.toml"), predict.replace("= \"\"", &format!("= \"{answer}\"")) + &saw)
-            .unwrap();
+        let (predict, saw) = text.split_once("\n[saw]").unwrap_or((&text, ""));
+        for line in predict.lines() {
+            match line.strip_suffix(" = \"\"") {
+                Some(name) => {
+                    let offered = question.trim_end_matches(')').rsplit(['(', ' ']).next().unwrap();
+                    let answer = if offered == "number" { "7" } else { offered };
+                    filled += &format!("{name} = \"{answer}\"\n");
+                }
+                None => filled += &format!("{line}\n"),
+            }
+            question = if line.starts_with('#') { question + line } else { String::new() };
+        }
+        std::fs::write(self.folder.join("answers.toml"), format!("{filled}\n[saw]{saw}")).unwrap();
     }
 }
 
@@ -90,7 +100,7 @@ fn walk(number: &str, lab: &str, steps: bool) {
     desk.types("rlab run --rm lab true", ""); // packs the image, before anything is timed
     desk.types(&format!("rlab lab start {number}"), "read TASK.md; predict first, in answers.toml");
     desk.types(&format!("rlab lab check {number}"), "Predict first: nothing has been run yet.");
-    desk.guesses("no");
+    desk.guesses();
     desk.types(&format!("rlab lab check {number}"), "more help: rlab lab hint");
     desk.types(&format!("rlab lab hint {number}"), "hint 1 of");
     desk.types(&format!("rlab lab solve {number}"), "the solution of lab");

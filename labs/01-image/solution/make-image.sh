@@ -101,13 +101,13 @@ for n in 1 2 3; do
 done
 finish image
 
+# The bytes of layer 2's blob are others: the same archive, less thoroughly compressed.
+cp -R image image-damaged
+gzip -1 -n -c "$work/2.tar" > "image-damaged/blobs/sha256/$l2"
+
 # Somebody adds a file to layer 2.
 add 2 app/uninvited "not by the author"
 pack 2 | gzip -9 -n > "$work/other.gz"
-
-cp -R image image-damaged
-cp "$work/other.gz" "image-damaged/blobs/sha256/$l2"
-
 cp -R image image-swapped
 l2=$(put image-swapped "$work/other.gz")
 finish image-swapped

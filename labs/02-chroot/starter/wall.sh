@@ -2,7 +2,7 @@
 # the rest of the machine, and it all goes when they end.
 unshare --mount sh -eu -c '
     mount -t proc proc {{room}}/proc
-    # TODO: four lines.
+    # TODO: five lines.
     # 1. pivot_root takes only a mount point: bind {{room}} onto itself, before the line above
     # 2. change into it
     # 3. pivot_root: "." becomes /, and what was / is hung below old

@@ -15,7 +15,7 @@ mount --make-shared /mnt/down
 unshare --mount --propagation unchanged sleep 20 &
 inside=$!
 trap 'kill $inside 2>/dev/null || true' EXIT
-until [ "$(cat /proc/$inside/comm)" = sleep ]; do sleep 0.02; done
+until [ "$(cat /proc/$inside/comm)" = sleep ]; do kill -0 $inside; sleep 0.02; done
 nsenter -t $inside -m mount --make-slave /mnt/down
 
 for name in both neither down; do

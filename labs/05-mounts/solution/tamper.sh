@@ -5,6 +5,8 @@ text=$(rlab run --rm --network none lab sh -c '
     cat /proc/timer_list || echo refused
     write /proc/sys/kernel/hostname {{box}}
 ') || status=$?
+# rlab itself failed, or the program could not be started: nothing was read.
+if [ $status -ge 125 ]; then exit $status; fi
 case $text in
 refused) echo "an error" ;;
 '') echo nothing ;;

@@ -18,7 +18,7 @@ done
 unshare --mount --propagation unchanged sleep 20 &
 inside=$!
 trap 'kill $inside 2>/dev/null || true' EXIT
-until [ "$(cat /proc/$inside/comm)" = sleep ]; do sleep 0.02; done
+until [ "$(cat /proc/$inside/comm)" = sleep ]; do kill -0 $inside; sleep 0.02; done
 # TODO 2: one of the three takes a second step, inside: nsenter -t $inside -m mount --make-… /mnt/NAME
 
 for name in both neither down; do

@@ -16,11 +16,18 @@ clean() {
     for name in $box $host $world; do ip netns del $name 2>/dev/null || true; done
     rm -rf "$tools"
 }
+# Of two at a time, the second would take the first one's namespaces away.
+if [ -s "$tools/pid" ] && kill -0 "$(cat "$tools/pid")" 2>/dev/null; then
+    echo "byhand.sh runs already: end it with Ctrl-C first" >&2
+    exit 1
+fi
 trap clean EXIT
 trap 'exit 143' TERM INT HUP
+clean # what is there now was left by one that could not tidy up
 
 # rlab is also the small tools of the lab image, when it is called by their names.
 mkdir -p "$tools"
+echo $$ >"$tools/pid"
 ln -sf "$(command -v rlab)" "$tools/httpd"
 ln -sf "$(command -v rlab)" "$tools/get"
 
@@ -51,6 +58,9 @@ servers="$servers $!"
 ip netns exec $box "$tools/httpd" -p 80 {{word}} in the box >"$tools/box.log" &
 in_box=$!
 servers="$servers $in_box"
-until [ -s "$tools/world.log" ] && [ -s "$tools/box.log" ]; do sleep 0.02; done
+until [ -s "$tools/world.log" ] && [ -s "$tools/box.log" ]; do
+    for server in $servers; do kill -0 "$server" 2>/dev/null || exit 1; done
+    sleep 0.02
+done
 echo ready
 wait "$in_box"

@@ -14,7 +14,10 @@ trap 'exit 143' TERM INT HUP
 
 rlab run --rm --network none --trace-out orphan.jsonl lab sh -c 'echo up; sleep 30' >orphan.out &
 rlab=$!
-until [ -s orphan.out ]; do sleep 0.02; done
+until [ -s orphan.out ]; do
+    kill -0 "$rlab" 2>/dev/null || exit 1
+    sleep 0.02
+done
 container=$(sed -n 's/.*"call":"clone3".*"ret":\([0-9]*\).*/\1/p' orphan.jsonl)
 kill -KILL "$rlab"
 wait "$rlab" 2>/dev/null || true

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Nothing to write here. converge.sh is run twice on a new server.
 set -eu
-server=$PWD/again-server
+server=$PWD/again-server.$$
 trap 'rm -rf "$server"' EXIT
 trap 'exit 143' TERM INT HUP
 mkdir -p "$server/etc"

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Nothing to write here. A server is set up, somebody changes it by hand, and converge.sh is run again.
 set -eu
-server=$PWD/drift-server
+server=$PWD/drift-server.$$
 trap 'rm -rf "$server"' EXIT
 trap 'exit 143' TERM INT HUP
 sh converge.sh "$server" >/dev/null

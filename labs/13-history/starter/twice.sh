@@ -1,7 +1,7 @@
 #!/bin/sh
 # Nothing to write here. The runbook is followed twice on one server; then the lines of etc/passwd are counted.
 set -eu
-server=$PWD/twice-server
+server=$PWD/twice-server.$$
 trap 'rm -rf "$server"' EXIT
 trap 'exit 143' TERM INT HUP
 mkdir -p "$server/etc"
