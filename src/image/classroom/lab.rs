@@ -67,10 +67,36 @@ pub fn assemble(binary: &Path, work_dir: &Path) -> Result<Assembled> {
     Ok(Assembled { config_json, layers, from: "rlab's own binary".to_owned() })
 }
 
-/// Whether an image with this config was packed from this very binary, or is from another build of rlab.
-pub fn is_current(config_json: &[u8], binary: &Path) -> Result<bool> {
+/// Whether an image with this config was packed from this very binary, or is from another build of rlab. `kept` is a file
+/// of ours for the digest, which takes longer to compute than a container takes to start.
+pub fn is_current(config_json: &[u8], binary: &Path, kept: &Path) -> Result<bool> {
     let config: serde_json::Value = serde_json::from_slice(config_json).unwrap_or_default();
-    Ok(config["config"]["Labels"][LABEL_BINARY] == digest(binary)?.to_string())
+    Ok(config["config"]["Labels"][LABEL_BINARY] == digest_once(binary, kept)?)
+}
+
+/// The digest, computed once for a file as long as it is the same: by what `make` and `git` trust in, and the time of its
+/// last change of any kind, which nobody can set, see inode(7).
+fn digest_once(binary: &Path, kept: &Path) -> Result<String> {
+    let meta = open(binary)?.1;
+    let file = serde_json::json!([
+        meta.dev(),
+        meta.ino(),
+        meta.size(),
+        meta.mtime(),
+        meta.mtime_nsec(),
+        meta.ctime(),
+        meta.ctime_nsec()
+    ]);
+    let known = fs::read(kept).ok().and_then(|text| serde_json::from_slice::<serde_json::Value>(&text).ok());
+    if let Some(digest) =
+        known.filter(|known| known["file"] == file).and_then(|known| Some(known["digest"].as_str()?.to_owned()))
+    {
+        return Ok(digest);
+    }
+    let digest = digest(binary)?.to_string();
+    // Half a file is no JSON, and one that can't be written only costs time.
+    let _costs_time = fs::write(kept, serde_json::json!({ "file": file, "digest": digest }).to_string());
+    Ok(digest)
 }
 
 fn digest(binary: &Path) -> Result<Digest> {
@@ -148,9 +174,22 @@ mod tests {
         let second = assemble(binary, two.path()).unwrap();
         assert_eq!(first.config_json, second.config_json);
         assert_eq!(first.layers.len(), 2);
-        assert!(is_current(&first.config_json, binary).unwrap());
-        assert!(!is_current(&first.config_json, Path::new("/bin/true")).unwrap());
-        assert!(!is_current(b"{}", binary).unwrap());
+        let kept = one.path().join("kept");
+        let is = |config: &[u8], binary: &Path| is_current(config, binary, &kept).unwrap();
+        assert!(is(&first.config_json, binary) && is(&first.config_json, binary));
+        assert!(!is(&first.config_json, Path::new("/bin/true")));
+        assert!(!is(b"{}", binary));
+        // Another content of the same length at the same place; and what is kept is damaged.
+        let copy = one.path().join("copy");
+        fs::copy(binary, &copy).unwrap();
+        assert!(is(&first.config_json, &copy));
+        let file = File::options().write(true).open(&copy).unwrap();
+        let written = file.metadata().unwrap().modified().unwrap();
+        std::os::unix::fs::FileExt::write_all_at(&file, b"#", 0).unwrap();
+        file.set_modified(written).unwrap();
+        assert!(!is(&first.config_json, &copy));
+        fs::write(&kept, "{\"file\":").unwrap();
+        assert!(is(&first.config_json, binary));
     }
 
     #[test]

@@ -53,7 +53,7 @@ pub fn provide(
     // Asked once the lock is held: another rlab may have made the image while this one waited for it.
     if let Some(record) = store.lookup(reference)? {
         match source {
-            Source::BuiltIn if !is_current(store, &record)? => {}
+            Source::BuiltIn if !is_current(store, &record, &workshop.digest)? => {}
             _ => return Ok(record),
         }
     }
@@ -71,12 +71,12 @@ pub fn provide(
     import(store, reference, &assembled, provenance, content)
 }
 
-fn is_current(store: &Store, record: &ImageRecord) -> Result<bool> {
+fn is_current(store: &Store, record: &ImageRecord, kept: &Path) -> Result<bool> {
     // Somebody may have given the name to another image: that one is theirs, and stays.
     if record.provenance != Provenance::BuiltIn {
         return Ok(true);
     }
-    lab::is_current(&store.read_blob(&record.config)?, Path::new(lab::OWN_BINARY))
+    lab::is_current(&store.read_blob(&record.config)?, Path::new(lab::OWN_BINARY), kept)
 }
 
 fn import(
@@ -114,6 +114,8 @@ pub fn sweep(root: &Path) {
 struct Workshop {
     work_dir: PathBuf,
     cache_dir: PathBuf,
+    /// The digest of rlab's own binary.
+    digest: PathBuf,
     _lock: File,
 }
 
@@ -134,7 +136,7 @@ impl Workshop {
             fs::remove_dir_all(&work_dir).map_err(write(&work_dir))?;
         }
         fs::create_dir(&work_dir).map_err(write(&work_dir))?;
-        Ok(Self { work_dir, cache_dir: dir.join("apt"), _lock: lock })
+        Ok(Self { work_dir, cache_dir: dir.join("apt"), digest: dir.join("binary.json"), _lock: lock })
     }
 }
 

@@ -24,7 +24,7 @@ pub const WARM: Kind = Kind {
     part: Part::Time,
     unit: Unit::Seconds,
     how: "host's monotonic clock, from the fork of rlab to the first byte on its standard output; page cache warm; \
-          of the image lab rlab first hashes its own file, to see that it was packed from it",
+          the image lab was packed from this rlab before",
 };
 
 /// The same until rlab has ended.
