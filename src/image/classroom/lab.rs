@@ -47,8 +47,9 @@ const ETC: [(&str, &str); 5] = [
     ),
 ];
 
-/// Packs the image from `binary` into layer files in `work_dir`.
-pub fn assemble(binary: &Path, work_dir: &Path) -> Result<Assembled> {
+/// Packs the image from `binary` into layer files in `work_dir`. `kept` is a file of ours for the binary's digest, which
+/// takes longer to compute than a container takes to start.
+pub fn assemble(binary: &Path, work_dir: &Path, kept: &Path) -> Result<Assembled> {
     let closure = elf::closure(binary)?;
     let mut layers = Vec::new();
     // A binary linked statically needs no libraries, and then no layer for them.
@@ -59,7 +60,7 @@ pub fn assemble(binary: &Path, work_dir: &Path) -> Result<Assembled> {
     let run = RunConfig {
         cmd: &["sh"],
         env: vec!["PATH=/bin".to_owned()],
-        labels: vec![("maintainer", "rlab classroom".to_owned()), (LABEL_BINARY, digest(binary)?.to_string())],
+        labels: vec![("maintainer", "rlab classroom".to_owned()), (LABEL_BINARY, digest_once(binary, kept)?)],
         ..RunConfig::default()
     };
     let config_json = to_json(&run, &layers);
@@ -67,8 +68,7 @@ pub fn assemble(binary: &Path, work_dir: &Path) -> Result<Assembled> {
     Ok(Assembled { config_json, layers, from: "rlab's own binary".to_owned() })
 }
 
-/// Whether an image with this config was packed from this very binary, or is from another build of rlab. `kept` is a file
-/// of ours for the digest, which takes longer to compute than a container takes to start.
+/// Whether an image with this config was packed from this very binary, or is from another build of rlab.
 pub fn is_current(config_json: &[u8], binary: &Path, kept: &Path) -> Result<bool> {
     let config: serde_json::Value = serde_json::from_slice(config_json).unwrap_or_default();
     Ok(config["config"]["Labels"][LABEL_BINARY] == digest_once(binary, kept)?)
@@ -170,11 +170,12 @@ mod tests {
     fn two_packings_are_the_same_and_know_their_binary() {
         let binary = Path::new("/bin/sh");
         let (one, two) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-        let first = assemble(binary, one.path()).unwrap();
-        let second = assemble(binary, two.path()).unwrap();
+        let kept = one.path().join("kept");
+        let first = assemble(binary, one.path(), &kept).unwrap();
+        assert!(kept.exists(), "the next run would be the first to leave it");
+        let second = assemble(binary, two.path(), &two.path().join("kept")).unwrap();
         assert_eq!(first.config_json, second.config_json);
         assert_eq!(first.layers.len(), 2);
-        let kept = one.path().join("kept");
         let is = |config: &[u8], binary: &Path| is_current(config, binary, &kept).unwrap();
         assert!(is(&first.config_json, binary) && is(&first.config_json, binary));
         assert!(!is(&first.config_json, Path::new("/bin/true")));
@@ -195,7 +196,7 @@ mod tests {
     #[test]
     fn every_tool_has_a_link_and_parents_come_first() {
         let dir = tempfile::tempdir().unwrap();
-        let image = assemble(Path::new("/bin/sh"), dir.path()).unwrap();
+        let image = assemble(Path::new("/bin/sh"), dir.path(), &dir.path().join("kept")).unwrap();
         let mut seen = std::collections::BTreeSet::new();
         for layer in &image.layers {
             let mut archive = tar::Archive::new(File::open(&layer.path).unwrap());
@@ -217,7 +218,7 @@ mod tests {
             return;
         }
         let (archives, root) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-        for layer in assemble(&program, archives.path()).unwrap().layers {
+        for layer in assemble(&program, archives.path(), &archives.path().join("kept")).unwrap().layers {
             let unpacked = Command::new("tar").arg("-xf").arg(layer.path).arg("-C").arg(root.path()).status();
             assert!(unpacked.unwrap().success());
         }

@@ -60,7 +60,8 @@ pub fn provide(
     let (assembled, provenance) = match source {
         Source::BuiltIn => {
             progress("packing rlab's own binary into the image `lab`");
-            (lab::assemble(Path::new(lab::OWN_BINARY), &workshop.work_dir)?, Provenance::BuiltIn)
+            let binary = Path::new(lab::OWN_BINARY);
+            (lab::assemble(binary, &workshop.work_dir, &workshop.digest)?, Provenance::BuiltIn)
         }
         Source::Packages(recipe) => {
             let made = debian::assemble(recipe, &workshop.cache_dir, &workshop.work_dir, progress)?;
