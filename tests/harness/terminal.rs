@@ -3,6 +3,7 @@
 use super::program::{Inbox, end, spelt};
 use nix::fcntl::{OFlag, open};
 use nix::pty::{Winsize, grantpt, posix_openpt, ptsname_r, unlockpt};
+use nix::sys::signal::{SigHandler, Signal, signal};
 use nix::sys::stat::Mode;
 use std::fs::File;
 use std::io::Write;
@@ -53,9 +54,11 @@ impl Terminal {
         let copy = |end: &OwnedFd| end.try_clone().unwrap();
         let called = spelt(&command);
         command.stdin(copy(&slave)).stdout(copy(&slave)).stderr(copy(&slave));
-        // SAFETY: two system calls that need no memory and no lock, which is all that may happen between fork and exec.
+        // SAFETY: three system calls that need no memory and no lock, which is all that may happen between fork and exec.
         unsafe {
             command.pre_exec(|| {
+                // Tests that were started in the background, with Ctrl-C ignored, hand that on to all that they start.
+                signal(Signal::SIGINT, SigHandler::SigDfl)?;
                 nix::unistd::setsid()?;
                 set_controlling_terminal(0, 0)?;
                 Ok(())
