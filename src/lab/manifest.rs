@@ -252,28 +252,12 @@ pub fn spoken(value: &Value) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::sound::tests::LAB;
     use super::*;
-
-    const LAB: &str = r#"
-        number = 1
-        title = "T"
-        minutes = 20
-        about = "A."
-        [[experiment]]
-        id = "e"
-        script = "e.sh"
-        [[check]]
-        id = "c"
-        say = "S"
-        of = "e"
-        fact = "exit"
-        is = 0
-        hints = ["a", "b"]
-    "#;
 
     #[test]
     fn a_lab_is_read() {
         let lab = Manifest::parse(LAB).unwrap();
-        assert_eq!((lab.points(), lab.experiment("e").unwrap().until), (1, Until::End));
+        assert_eq!((lab.points(), lab.experiment("e").unwrap().until), (2, Until::End));
     }
 }

@@ -5,7 +5,7 @@
 //!
 //! 1. [`course`] reads the folders, [`values`] makes each student's own of them,
 //! 2. [`student`] keeps a student's folder and progress,
-//! 3. [`experiment`] runs what the student wrote, [`facts`] reads the kernel and the trace meanwhile,
+//! 3. [`experiment`] runs what the student wrote, each script a [`trial`], [`facts`] reads the kernel and the trace meanwhile,
 //! 4. [`mark`] compares: predictions with what was observed, checks with what they ask for,
 //! 5. [`prove`] shows that a lab can be passed, and not by mistake; [`report`] is for the instructor.
 
@@ -23,6 +23,7 @@ pub mod report;
 mod sound;
 pub mod student;
 pub mod tools;
+mod trial;
 pub mod values;
 
 pub use course::{Course, Lab};

@@ -149,10 +149,11 @@ fn there(lab: &Manifest, place: &Place, what: &str) -> Result<(), String> {
 }
 
 #[cfg(test)]
-mod tests {
+pub mod tests {
     use super::*;
 
-    const LAB: &str = r#"
+    /// A lab with one of everything.
+    pub const LAB: &str = r#"
         number = 1
         title = "T"
         minutes = 20

@@ -214,15 +214,14 @@ fn give_hint(hint: &Hint, desk: &Desk, context: &mut Context) -> Result<u8, Fail
         (None, _, open) => open.cloned(),
     };
     let wanted = wanted.ok_or(Error::NoHint { number })?;
-    // What is said of a prediction tells what will be observed.
-    let prediction = wanted.strip_prefix(PREDICT).filter(|id| !kept.predicted.contains_key(*id));
-    if let Some(id) = prediction.filter(|_| !filled.manifest.hints(&wanted).is_empty()) {
-        return Err(Error::PredictFirst { number, prediction: id.to_owned() }.into());
-    }
     let ladder = filled.manifest.hints(&wanted);
     let Some(last) = ladder.len().checked_sub(1) else {
         return Err(Error::NoCheck { number, typed: wanted }.into());
     };
+    // What is said of a prediction tells what will be observed.
+    if let Some(id) = wanted.strip_prefix(PREDICT).filter(|id| !kept.predicted.contains_key(*id)) {
+        return Err(Error::PredictFirst { number, prediction: id.to_owned() }.into());
+    }
     let rung = student.hinted(&filled, &wanted, &now())?.min(last);
     context.ui.result(&marks::hint(&wanted, rung, ladder.len(), &ladder[rung]));
     Ok(0)
