@@ -79,7 +79,7 @@ fn earlier_book(folder: &Path) -> Result<BTreeSet<PathBuf>, Error> {
         Err(error) => return Err(Error::File { path: mark, error }),
     };
     let there = if folder.exists() { files(folder)? } else { BTreeSet::new() };
-    match there.difference(&marked).find(|file| file.as_os_str() != MARK) {
+    match there.difference(&marked).next() {
         Some(stranger) => Err(Error::Occupied { folder: folder.to_owned(), stranger: stranger.clone() }),
         None => Ok(there),
     }
@@ -91,7 +91,7 @@ fn place(site: &Path, to: &Path, earlier: &BTreeSet<PathBuf>) -> Result<(), Erro
     let new = files(site)?;
     std::fs::create_dir_all(to).map_err(Error::file(to))?;
     write_mark(to, earlier.union(&new))?;
-    for file in earlier.difference(&new).filter(|file| file.as_os_str() != MARK) {
+    for file in earlier.difference(&new) {
         let path = to.join(file);
         std::fs::remove_file(&path).map_err(Error::file(&path))?;
         // Folders that are empty now: the first that is not ends it.
@@ -112,13 +112,14 @@ fn write_mark<'a>(folder: &Path, files: impl Iterator<Item = &'a PathBuf>) -> Re
     std::fs::write(&mark, names).map_err(Error::file(mark))
 }
 
-/// The names of everything below a folder that is no folder.
+/// The names of everything below a folder that is no folder, but for the list of them.
 fn files(folder: &Path) -> Result<BTreeSet<PathBuf>, Error> {
     let mut found = BTreeSet::new();
     for entry in WalkDir::new(folder) {
         let entry = entry.map_err(|error| Error::File { path: folder.to_owned(), error: error.into() })?;
         if let Ok(name) = entry.path().strip_prefix(folder)
             && !entry.file_type().is_dir()
+            && name.as_os_str() != MARK
         {
             found.insert(name.to_owned());
         }

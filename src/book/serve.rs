@@ -76,7 +76,7 @@ fn until_asked_to_end(signals: &sys::SignalFd) -> Result<(), sys::Errno> {
     loop {
         sys::poll_readable(&[signals.as_fd()], None)?;
         while let Some(signal) = signals.read_signal()? {
-            if sys::ASK_TO_END.iter().any(|end| u32::try_from(*end) == Ok(signal.ssi_signo)) {
+            if sys::ASK_TO_END.contains(&signal.ssi_signo.cast_signed()) {
                 return Ok(());
             }
         }

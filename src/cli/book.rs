@@ -93,7 +93,7 @@ fn serve(port: u16, context: &mut Context) -> Result<(), Failure> {
 fn build(args: &BuildArgs, context: &mut Context) -> Result<(), Failure> {
     let sources = sources(args.from.as_ref());
     // Ctrl-C waits for the moment between building and writing, so that nothing is left half way.
-    let _blocked = sys::signals_by_descriptor().map_err(|errno| book::Error::Server(errno.into()))?;
+    let _blocked = sys::signals_by_descriptor();
     let options = Options { sources: &sources, knowledge: &knowledge(), to: &args.to, draft: args.draft };
     for fault in book::build(&options)? {
         context.ui.status(&fault.to_string());

@@ -115,7 +115,7 @@ pub fn sweep(root: &Path) {
 struct Workshop {
     work_dir: PathBuf,
     cache_dir: PathBuf,
-    /// The digest of rlab's own binary.
+    /// Where the digest of rlab's own binary is kept.
     digest: PathBuf,
     _lock: File,
 }
