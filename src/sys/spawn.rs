@@ -4,7 +4,7 @@
 //! can't tell. Between the clone and the execve a child makes nothing but system calls: in a process with threads (the test
 //! harness is one) any lock may have been copied locked, that of the memory allocator too.
 
-use super::{Ended, Error, Result, errno_name, fork, inject, pipe, poll_readable, read, reset_signals, wait, write};
+use super::{Ended, Error, Ready, Result, errno_name, fork, inject, pipe, poll, read, reset_signals, wait, write};
 use crate::trace::{self, Call};
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, open};
@@ -232,26 +232,41 @@ impl Image {
 
 impl Child {
     /// Gives it all of its input, collects what it says and waits for its end.
-    pub fn finish(mut self, input: &[u8]) -> Result<Output> {
-        // One that ends early says why on its standard error; the broken pipe says less.
-        let _ended_early = std::io::Write::write_all(&mut self.stdin, input);
-        drop(self.stdin); // it reads until the end
+    pub fn finish(self, mut input: &[u8]) -> Result<Output> {
         let mut said = [Vec::new(), Vec::new()];
         let mut streams = vec![(0, self.stdout)];
         streams.extend(self.stderr.map(|stderr| (1, stderr)));
-        // Both at once: waiting for the end of one, it would be kept waiting by a full pipe of the other.
-        while !streams.is_empty() {
-            let wanted: Vec<_> = streams.iter().map(|(_, stream)| stream.as_fd()).collect();
-            let ready = poll_readable(&wanted, None).unwrap_or_default();
-            let mut at = 0;
-            streams.retain(|(which, stream)| {
-                at += 1;
-                !ready.get(at - 1).copied().unwrap_or(true) || take(stream, &mut said[*which])
-            });
+        let mut stdin = Some(self.stdin);
+        // All at once: waiting for one of them, it would be kept waiting by a full pipe of another.
+        loop {
+            // It reads until the end, which comes with the last writer.
+            stdin = stdin.filter(|_| !input.is_empty());
+            if streams.is_empty() && stdin.is_none() {
+                break;
+            }
+            let mut wanted: Vec<_> = streams.iter().map(|(_, stream)| (stream.as_fd(), Ready::Read)).collect();
+            wanted.extend(stdin.iter().map(|stdin| (stdin.as_fd(), Ready::Write)));
+            let mut ready = poll(&wanted, None).unwrap_or_default().into_iter();
+            streams.retain(|(which, stream)| !ready.next().unwrap_or(true) || take(stream, &mut said[*which]));
+            if let Some(stdin) = &stdin
+                && ready.next().unwrap_or(true)
+            {
+                input = give(stdin, input);
+            }
         }
         let ended = wait(self.pid, true)?.map_or(Ended::Exited(127), |(_, ended)| ended);
         let [stdout, stderr] = said;
         Ok(Output { stdout, stderr, ended })
+    }
+}
+
+/// Writes what a pipe with room takes without a wait, see PIPE_BUF in pipe(7). Gives what is left of it.
+fn give<'a>(stream: &File, input: &'a [u8]) -> &'a [u8] {
+    match write(stream, &input[..input.len().min(libc::PIPE_BUF)]) {
+        Ok(length) => &input[length..],
+        Err(Errno::EINTR) => input,
+        // One that ends early says why on its standard error; the broken pipe says less.
+        Err(_) => &[],
     }
 }
 
@@ -291,6 +306,18 @@ mod tests {
         let output = child.finish(b"input\n").unwrap();
         assert_eq!(String::from_utf8_lossy(&output.stdout), "input\nb\nname argument\n");
         assert_eq!((output.stderr.len(), output.ended), (200_000, Ended::Exited(3)));
+    }
+
+    #[test]
+    fn one_that_answers_before_it_has_read_everything_is_heard() {
+        let input = b"line\n".repeat(100_000);
+        let said = |script: &str| {
+            let output = spawn(&program("/bin/sh", &["sh", "-c", script])).unwrap().finish(&input).unwrap();
+            (output.stdout.len(), output.ended)
+        };
+        assert_eq!(said("exec cat"), (input.len(), Ended::Exited(0)));
+        assert_eq!(said("exec 2>&-; wc -c; exec >&-; cat >/dev/null").1, Ended::Exited(0));
+        assert_eq!(said("read -r line; echo \"$line\"; exit 4"), (5, Ended::Exited(4)));
     }
 
     #[test]
