@@ -19,7 +19,7 @@ use crate::sys::{self, flock};
 pub use error::Error;
 
 /// Changed with how a disk is made: one of an older rlab is not this one's.
-const FORMAT: &str = "rlab disk 1";
+const FORMAT: &str = "rlab disk 2";
 
 /// The kernel takes the options of one mount in one page.
 const MAX_OPTION_BYTES: usize = 4095;

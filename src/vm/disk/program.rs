@@ -64,12 +64,19 @@ fn uuid(name: &Digest) -> String {
     format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..32])
 }
 
-/// What mke2fs adds is taken away, and the root made what the tree's is.
+/// What mke2fs adds is taken away, the root made what the tree's is, and the times of last access are all the same.
+///
+/// mke2fs copies those times, and sets them anew by doing so, as it reads the files. Left as they are, the next disk of
+/// the same tree would be another.
 fn finish(path: &Path, needs: &Needs) -> Result<(), Error> {
     let debugfs = find_program("debugfs").ok_or(Error::NoProgram { program: "debugfs" })?;
     let root = &needs.root;
     let mut commands = if root.has_lost_and_found { String::new() } else { "rmdir lost+found\n".to_owned() };
     commands.push_str(&format!("set_inode_field / mode 0{:o}\n", root.mode));
+    // Inode 11 is lost+found. Those of the tree follow without a gap, because nothing was taken away while they were made.
+    for inode in 11..=10 + needs.inodes {
+        commands.push_str(&format!("set_inode_field <{inode}> atime @1\nset_inode_field <{inode}> atime_extra 0\n"));
+    }
     for time in ["atime", "ctime", "mtime"] {
         commands.push_str(&format!("set_inode_field / {time} @{}\n", root.mtime_s));
     }

@@ -77,6 +77,10 @@ fn alone(root: &Path) {
     assert_eq!(found.len(), expected.len());
     // But for the root, as many inodes as there are files, one of which has three names.
     assert_eq!(disk.files, expected.len() as u64 - 1 - 2);
+    // Nobody has read the files of a disk yet, but for the root's own time.
+    let accessed = |path: &PathBuf| fs::symlink_metadata(written.join(path)).unwrap().atime();
+    let otherwise: Vec<_> = found.keys().filter(|path| !path.as_os_str().is_empty() && accessed(path) != 1).collect();
+    assert!(otherwise.is_empty(), "{otherwise:?}");
     assert_eq!(attributes(&written), attributes(&stacked));
     let checked = run("e2fsck", &["-f", "-n", disk.path.to_str().unwrap()]);
     assert!(checked.is_ok(), "{checked:?}");
