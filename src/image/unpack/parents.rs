@@ -118,6 +118,8 @@ impl<'a> Parents<'a> {
             Some(_) => return Err(error),
         };
         tree::make_dir(parent, name)?;
+        // Whatever umask rlab was started with: the programs of an image are not all root's.
+        tree::set_mode_at(parent, name, 0o755)?;
         self.made += 1;
         let made = tree::open_child(parent, name)?;
         if hidden {

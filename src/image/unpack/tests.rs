@@ -92,12 +92,23 @@ fn unpack(tar: Tar) -> (TempDir, Result<Unpacked, Error>) {
     unpack_over(tar, &[], Limits::default())
 }
 
+/// See unshare(2): the umask, the root and the current directory.
+const CLONE_FS: i32 = 0x200;
+
 /// Owners and devices need root: without it the test says so and passes.
 macro_rules! needs_root {
     () => {
         if !tree::is_root() {
             crate::skip::aloud("unpacking layers needs root");
             return;
+        }
+    };
+}
+
+macro_rules! needs_getfattr {
+    () => {
+        if crate::sys::find_program("getfattr").is_none() {
+            return crate::skip::aloud("there is no program getfattr: apt install attr");
         }
     };
 }
@@ -192,6 +203,7 @@ fn a_linked_parent_inside_the_layer_is_followed() {
 #[test]
 fn whiteouts_become_what_overlayfs_reads() {
     needs_root!();
+    needs_getfattr!();
     let tar = Tar::default()
         .file(".wh.gone", "")
         .file("dir/.wh..wh..opq", "")
@@ -253,6 +265,7 @@ fn a_hard_link_to_nothing_names_both_ends() {
 #[test]
 fn long_names_times_and_attributes_come_from_extension_headers() {
     needs_root!();
+    needs_getfattr!();
     let long = format!("{}/{}", "d".repeat(200), "f".repeat(200));
     let tar = Tar::default()
         .pax(&[
@@ -327,8 +340,14 @@ fn a_directory_the_archive_leaves_out_takes_owner_and_bits_from_below() {
     needs_root!();
     let (lower, result) = unpack(Tar::default().entry("tmp/", EntryType::Directory, "", 0o1777, b""));
     result.unwrap();
-    let below = [tree::open_root(lower.path()).unwrap()];
-    let (upper, result) = unpack_over(Tar::default().file("tmp/x", "").file("own/y", ""), &below, Limits::default());
+    let unpacked_under = |umask| {
+        // This thread's own, so that the other tests keep theirs.
+        crate::sys::unshare(CLONE_FS, "CLONE_FS").unwrap();
+        crate::sys::mount::umask(umask).unwrap();
+        let below = [tree::open_root(lower.path()).unwrap()];
+        unpack_over(Tar::default().file("tmp/x", "").file("own/y", ""), &below, Limits::default())
+    };
+    let (upper, result) = std::thread::scope(|scope| scope.spawn(|| unpacked_under(0o077)).join()).unwrap();
     result.unwrap();
     let stat = fs::metadata(upper.path().join("tmp")).unwrap();
     assert_eq!((stat.mode() & 0o7777, stat.uid(), stat.mtime()), (0o1777, 1, 1_000_000_000));
