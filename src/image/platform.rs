@@ -56,7 +56,7 @@ impl Platform {
         let level = |platform: &Self| platform.variant.as_deref().map_or(Some(0), variant_level);
         // A newer processor runs what was made for older ones, never the other way round.
         match (level(&own), level(&offer)) {
-            (Some(own), Some(offer)) => (offer <= own).then_some(offer + 1),
+            (Some(own), Some(offer)) => (offer <= own).then(|| offer.saturating_add(1)),
             _ => (own.variant == offer.variant).then_some(1),
         }
     }
@@ -118,6 +118,8 @@ mod tests {
         assert!(fit("linux/arm/v7", "linux/arm/v7") > fit("linux/arm/v7", "linux/arm/v6"));
         assert_eq!(fit("linux/arm/v6", "linux/arm/v7"), None);
         assert_eq!(fit("linux/amd64", "linux/amd64/v3"), None);
+        assert_eq!(fit("linux/arm/v7", "linux/arm/v4294967295"), None);
+        assert_eq!(fit("linux/arm/v4294967295", "linux/arm/v4294967295"), Some(u32::MAX));
     }
 
     #[test]
