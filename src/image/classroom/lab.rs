@@ -5,6 +5,7 @@
 use std::fs::{self, File};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+use std::time::{Duration, SystemTime};
 
 use super::config::{RunConfig, to_json};
 use super::elf::Closure;
@@ -28,6 +29,9 @@ pub const TOOL_NAMES: &[&str] = &[
 
 /// The name the binary has in the image: by it, it knows that it is not called as rlab.
 const BINARY: &str = "bin/rlab-tools";
+
+/// How long a file must have been as it is until its times tell it from what it may become.
+const SETTLED: Duration = Duration::from_secs(3);
 
 /// Tells one build of rlab from another; the image's config carries it.
 const LABEL_BINARY: &str = "rlab.binary";
@@ -77,6 +81,12 @@ pub fn is_current(config_json: &[u8], binary: &Path, kept: &Path) -> Result<bool
 /// The digest, computed once for a file as long as it is the same: by what `make` and `git` trust in, and the time of its
 /// last change of any kind, which nobody can set, see inode(7).
 fn digest_once(binary: &Path, kept: &Path) -> Result<String> {
+    digest_at(binary, kept, SystemTime::now())
+}
+
+/// A file that changes twice within a tick of its filesystem's clock keeps its times. So the digest of one that was only
+/// just changed is not kept, for the same reason that git does not trust its index of a "racily clean" file.
+fn digest_at(binary: &Path, kept: &Path, now: SystemTime) -> Result<String> {
     let meta = open(binary)?.1;
     let file = serde_json::json!([
         meta.dev(),
@@ -94,6 +104,10 @@ fn digest_once(binary: &Path, kept: &Path) -> Result<String> {
         return Ok(digest);
     }
     let digest = digest(binary)?.to_string();
+    let changed = SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(meta.ctime().try_into().unwrap_or_default()));
+    if changed.and_then(|changed| now.duration_since(changed).ok()).is_none_or(|age| age < SETTLED) {
+        return Ok(digest);
+    }
     // Half a file is no JSON, and one that can't be written only costs time.
     let _costs_time = fs::write(kept, serde_json::json!({ "file": file, "digest": digest }).to_string());
     Ok(digest)
@@ -184,11 +198,20 @@ mod tests {
         let copy = one.path().join("copy");
         fs::copy(binary, &copy).unwrap();
         assert!(is(&first.config_json, &copy));
+        let later = SystemTime::now() + 2 * SETTLED;
+        let digest = digest_at(&copy, &kept, later).unwrap();
+        // Longer than any clock of a kernel takes for a tick, or the two changes would look like one.
+        std::thread::sleep(Duration::from_millis(20));
         let file = File::options().write(true).open(&copy).unwrap();
         let written = file.metadata().unwrap().modified().unwrap();
         std::os::unix::fs::FileExt::write_all_at(&file, b"#", 0).unwrap();
         file.set_modified(written).unwrap();
-        assert!(!is(&first.config_json, &copy));
+        let now = SystemTime::now();
+        assert_ne!(digest_at(&copy, &kept, now).unwrap(), digest);
+        let named = || fs::read_to_string(&kept).unwrap().contains(&digest);
+        assert!(named(), "of one just changed nothing is kept");
+        digest_at(&copy, &kept, later).unwrap();
+        assert!(!named() && !is(&first.config_json, &copy));
         fs::write(&kept, "{\"file\":").unwrap();
         assert!(is(&first.config_json, binary));
     }
