@@ -33,13 +33,15 @@ Debug::NoLocking \"true\";
 const HOST_LISTS: &str = "/var/lib/apt/lists";
 
 /// What apt and its methods say when nobody answers, in the C locale.
-const OFFLINE: [&str; 6] = [
+const OFFLINE: [&str; 8] = [
     "Could not resolve",
     "Temporary failure resolving",
     "Could not connect",
     "Unable to connect",
     "Cannot initiate the connection",
     "connection timed out",
+    "Connection timed out",
+    "Connection failed",
 ];
 
 /// apt with directories of its own, kept so that the second time nothing is fetched.
