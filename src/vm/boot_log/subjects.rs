@@ -23,7 +23,8 @@ const BEGINNINGS: &[(&str, &str)] = &[
         "CPU",
         "tsc:|smpboot|smp:|x86|Spectre|Speculative|MDS:|TAA:|MMIO Stale|RETBleed|L1TF|SRBDS|Register File|Last level\
         |Freeing SMP|SMP alternatives|process:|Calibrating delay|APIC|IOAPIC|CPU|Booting paravirtualized|kvm|Hypervisor detected\
-        |mce:|microcode|NR_IRQS|..TIMER|Performance Events|NMI watchdog|IPI shorthand|signal: max sigframe|Transient",
+        |mce:|microcode|NR_IRQS|..TIMER|..MP-BIOS|...trying to set up timer|.....\
+        |TSC found|Performance Events|NMI watchdog|IPI shorthand|signal: max sigframe|Transient",
     ),
     (
         "network",
@@ -42,7 +43,7 @@ const BEGINNINGS: &[(&str, &str)] = &[
     (
         "kernel",
         "Linux version|Command line|Kernel command line|Unknown kernel command line|rcu|ftrace|Dynamic Preempt|clocksource\
-        |sched_clock|pid_max|futex|kprobes|cblist_init|cgroup|printk|registered taskstats|Kernel panic|Call Trace|reboot:\
+        |sched_clock|hrtimer|sched: |pid_max|futex|kprobes|cblist_init|cgroup|printk|registered taskstats|Kernel panic|Call Trace|reboot:\
         |Kernel Offset|Hardware name|---[",
     ),
 ];
