@@ -9,9 +9,11 @@ pub mod good;
 pub mod server;
 
 use std::fs;
+use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
@@ -65,7 +67,7 @@ impl Registry {
 
     fn start_with(auth: bool, tls: bool) -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let host = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+        let host = free_address().to_string();
         let mut config = format!(
             "version: 0.1\nlog: {{level: error}}\nstorage: {{filesystem: {{rootdirectory: {}}}}}\nhttp: {{addr: \"{host}\"}}\n",
             directory.path().join("data").display()
@@ -91,16 +93,20 @@ impl Registry {
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        let registry = Self { process, host, directory, auth };
-        registry.wait_until_it_listens();
+        let mut registry = Self { process, host, directory, auth };
+        registry.wait_until_it_answers();
         registry
     }
 
-    fn wait_until_it_listens(&self) {
+    /// To be connected is not enough: the socket that found the port free lives on in a child that another test has just
+    /// made, until its execve, and takes connections that nobody will ever answer.
+    fn wait_until_it_answers(&mut self) {
         let address: SocketAddr = self.host.parse().unwrap();
         let deadline = Instant::now() + Duration::from_secs(20);
-        while TcpStream::connect_timeout(&address, Duration::from_millis(200)).is_err() {
-            assert!(Instant::now() < deadline, "docker-registry does not listen at {address}");
+        while !answers(address) {
+            let ended = self.process.try_wait().unwrap();
+            assert_eq!(ended, None, "docker-registry at {address} has ended");
+            assert!(Instant::now() < deadline, "docker-registry does not answer at {address}");
             std::thread::sleep(Duration::from_millis(20));
         }
     }
@@ -147,6 +153,28 @@ impl Drop for Registry {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
+}
+
+/// Whether somebody there speaks HTTP. One who wants TLS first says so in HTTP, too.
+fn answers(address: SocketAddr) -> bool {
+    let asked = TcpStream::connect_timeout(&address, Duration::from_millis(200)).and_then(|mut stream| {
+        stream.set_read_timeout(Some(Duration::from_millis(500)))?;
+        stream.write_all(b"GET /v2/ HTTP/1.0\r\n\r\n")?;
+        let mut answer = [0; 5];
+        stream.read_exact(&mut answer)?;
+        Ok(&answer == b"HTTP/")
+    });
+    asked.unwrap_or(false)
+}
+
+/// A free address for one who listens only later. Below the ports that the kernel gives away by itself, 32768 and up, see
+/// ip_local_port_range in ip(7): it would give this one to the next test that asks for any.
+fn free_address() -> SocketAddr {
+    static ASKED: AtomicU16 = AtomicU16::new(0);
+    let begin = (std::process::id() % 97) as u16 * 100;
+    let mut ports = std::iter::repeat_with(|| 20_000 + (begin + ASKED.fetch_add(1, Ordering::Relaxed)) % 12_000);
+    let free = ports.find_map(|port| TcpListener::bind(("127.0.0.1", port)).ok());
+    free.unwrap().local_addr().unwrap()
 }
 
 /// Runs a program that must succeed.
