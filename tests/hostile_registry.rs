@@ -17,7 +17,8 @@ const AT_ONCE: usize = 8;
 fn whatever_a_registry_does_the_user_is_told_and_the_host_is_as_it_was() {
     need!(root(), programs(&["ip", "nft"], "apt install iproute2 nftables"));
     let _turn = crate::harness::host::alone();
-    let before = Inventory::take(&[]);
+    let folder = tempfile::tempdir().unwrap();
+    let before = Inventory::take_without_files(folder.path());
     let rows = Mutex::new(cases::PROMPT.iter().flat_map(|cases| cases.iter()));
     let count = Mutex::new(0);
     std::thread::scope(|scope| {
@@ -25,7 +26,7 @@ fn whatever_a_registry_does_the_user_is_told_and_the_host_is_as_it_was() {
             scope.spawn(|| {
                 loop {
                     let Some(case) = rows.lock().unwrap().next() else { break };
-                    play(case);
+                    play(case, folder.path());
                     *count.lock().unwrap() += 1;
                 }
             });
@@ -36,11 +37,11 @@ fn whatever_a_registry_does_the_user_is_told_and_the_host_is_as_it_was() {
 }
 
 /// Pulls from a registry that misbehaves, and then, into the same store, from the same one come to its senses.
-fn play(case: &'static Case) {
+fn play(case: &'static Case, folder: &Path) {
     let name = case.name;
     let (world, elsewhere) = World::new();
     let registry = world.registry(case);
-    let rlab = Rlab::new();
+    let rlab = Rlab::new_in(folder);
     let docker = rlab.home().join(".docker");
     std::fs::create_dir(&docker).unwrap();
     let login = format!(r#"{{"auths":{{"{}":{{"username":"student","password":"hunter2"}}}}}}"#, registry.host);
@@ -111,7 +112,7 @@ fn a_run_that_finds_no_image_leaves_nothing() {
     need!(root(), programs(&["ip", "nft"], "apt install iproute2 nftables"));
     let _turn = crate::harness::host::alone();
     let rlab = Rlab::new();
-    let before = Inventory::take(&[]);
+    let before = Inventory::take_without_files(&rlab.root());
     for case in cases::DOCUMENTS.iter().filter(|case| matches!(case.expect, Expect::Refused(_))).step_by(6) {
         let (world, _elsewhere) = World::new();
         let registry = world.registry(case);
@@ -130,7 +131,7 @@ fn layers_that_are_named_twice_can_be_stacked() {
     let case = cases::DOCUMENTS.iter().find(|case| case.name == "names the same layer twice").unwrap();
     let (world, _elsewhere) = World::new();
     let registry = world.registry(case);
-    let before = Inventory::take(&[]);
+    let before = Inventory::take_without_files(&rlab.root());
     // Its one file is no program: to find that out, the image must have been there.
     let output = rlab.run(&["run", "--rm", "--network", "none", &format!("{}/lab/a:1", registry.host), "/data"]);
     assert_eq!(output.status.code(), Some(126), "{output}");

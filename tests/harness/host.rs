@@ -48,6 +48,7 @@ fn turn(kind: FlockArg) -> Turn {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Inventory {
     folders: Vec<PathBuf>,
+    roots: Vec<PathBuf>,
     lines: BTreeMap<&'static str, BTreeSet<String>>,
 }
 
@@ -55,6 +56,15 @@ impl Inventory {
     /// Reads the host's state now, with the names of the files below `folders`. Needs root, `ip` and `nft`.
     pub fn take(folders: &[&Path]) -> Self {
         let folders: Vec<PathBuf> = folders.iter().map(|folder| (*folder).to_owned()).collect();
+        Self::read(&folders, &folders)
+    }
+
+    /// The same for one whose files may stay, such as images: of them only what runs is read. Its root is below `folder`.
+    pub fn take_without_files(folder: &Path) -> Self {
+        Self::read(&[], &[folder.to_owned()])
+    }
+
+    fn read(folders: &[PathBuf], roots: &[PathBuf]) -> Self {
         let lines = BTreeMap::from([
             ("mounts", file_lines("/proc/self/mountinfo")),
             ("cgroups", cgroups()),
@@ -70,11 +80,11 @@ impl Inventory {
             ("routes", routes()),
             ("rules", json_lines("nft", &["-j", "list", "ruleset"], &[])),
             ("namespaces", files_below(Path::new("/run/netns"))),
-            ("processes", processes(&folders)),
-            ("files", files(&folders)),
+            ("processes", processes(roots)),
+            ("files", files(folders)),
             ("settings", settings()),
         ]);
-        Self { folders, lines }
+        Self { folders: folders.to_owned(), roots: roots.to_owned(), lines }
     }
 
     /// Fails the test unless the host comes back to this state within a moment.
@@ -82,8 +92,7 @@ impl Inventory {
     pub fn assert_restored(&self) {
         let until = Instant::now() + SETTLING;
         loop {
-            let folders: Vec<&Path> = self.folders.iter().map(PathBuf::as_path).collect();
-            let difference = self.difference(&Self::take(&folders));
+            let difference = self.difference(&Self::read(&self.folders, &self.roots));
             if difference.is_empty() {
                 return;
             }
@@ -118,19 +127,21 @@ fn file_lines(path: &str) -> BTreeSet<String> {
     std::fs::read_to_string(path).unwrap_or_default().lines().map(str::to_owned).collect()
 }
 
-/// The cgroups of every hierarchy that rlab made, and on v2 the controllers that children get: others, such as a service
-/// manager, make and remove their own as they like.
+/// The cgroups of every hierarchy that rlab made, and of v2 the controllers that those at the top and rlab's own get: others,
+/// such as a service manager, make and remove theirs as they like.
 fn cgroups() -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     for line in file_lines("/proc/self/mountinfo") {
         let fields: Vec<&str> = line.split(' ').collect();
         let kind = fields.iter().position(|field| *field == "-").map_or("", |dash| fields[dash + 1]);
         if kind.starts_with("cgroup") {
-            walk(Path::new(fields[4]), &mut |path, is_folder| {
-                if path.ends_with("cgroup.subtree_control") {
+            let top = Path::new(fields[4]);
+            walk(top, &mut |path, is_folder| {
+                let is_own = path.to_string_lossy().contains("rlab");
+                if path.ends_with("cgroup.subtree_control") && (is_own || path.parent() == Some(top)) {
                     let controllers = std::fs::read_to_string(path).unwrap_or_default();
                     found.insert(format!("{} {}", path.display(), controllers.trim()));
-                } else if is_folder && path.to_string_lossy().contains("rlab") {
+                } else if is_folder && is_own {
                     found.insert(path.display().to_string());
                 }
             });
@@ -179,7 +190,7 @@ fn walk(folder: &Path, visit: &mut impl FnMut(&Path, bool)) {
 
 /// The processes of the rlab that this test built, those that inherited one of the roots, those that see a tree below
 /// one: containers, and those that were told of a file there: machines. The rest of the host comes and goes as it likes.
-fn processes(folders: &[PathBuf]) -> BTreeSet<String> {
+fn processes(roots: &[PathBuf]) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     for entry in std::fs::read_dir("/proc").unwrap().flatten() {
         let folder = entry.path();
@@ -190,13 +201,13 @@ fn processes(folders: &[PathBuf]) -> BTreeSet<String> {
             String::from_utf8_lossy(&std::fs::read(folder.join(name)).unwrap_or_default()).replace('\0', " ")
         };
         let (environment, mounts, words) = (read("environ"), read("mountinfo"), read("cmdline"));
-        let of_a_root = folders.iter().map(|folder| folder.to_string_lossy()).any(|root| {
+        let of_a_root = roots.iter().map(|root| root.to_string_lossy()).any(|root| {
             let named = format!("{root}/vm/");
             environment.contains(&format!("RLAB_ROOT={root}"))
                 || mounts.contains(&format!("upperdir={root}"))
                 || words.contains(&named)
         });
-        if !of_a_root && !folders.is_empty() && environment.contains("RLAB_ROOT=") {
+        if !of_a_root && environment.contains("RLAB_ROOT=") {
             continue; // another test's, which only reads or fetches, and so takes no turn
         }
         if of_a_root || program.to_string_lossy().starts_with(env!("CARGO_BIN_EXE_rlab")) {

@@ -18,7 +18,12 @@ pub struct Rlab {
 impl Rlab {
     /// An empty one.
     pub fn new() -> Self {
-        let folder = tempfile::Builder::new().prefix("rlab-test-").tempdir().unwrap();
+        Self::new_in(&std::env::temp_dir())
+    }
+
+    /// An empty one below a folder, by which those of one test are known.
+    pub fn new_in(folder: &Path) -> Self {
+        let folder = tempfile::Builder::new().prefix("rlab-test-").tempdir_in(folder).unwrap();
         std::fs::create_dir(folder.path().join("home")).unwrap();
         std::fs::write(folder.path().join("config.toml"), "").unwrap();
         Self { folder }

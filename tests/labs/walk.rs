@@ -95,7 +95,7 @@ fn walk(number: &str, lab: &str, steps: bool) {
         Err(reason) => skip::aloud(format!("the page is not read: {reason}")),
     }
     share_kernels(&rlab);
-    let before = host::Inventory::take(&[]);
+    let before = host::Inventory::take_without_files(&rlab.root());
     let mut desk = Desk::new(&rlab, lab);
     desk.types("rlab run --rm lab true", ""); // packs the image, before anything is timed
     desk.types(&format!("rlab lab start {number}"), "read TASK.md; predict first, in answers.toml");
