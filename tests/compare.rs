@@ -4,6 +4,7 @@
 use crate::harness::host::{Inventory, alone};
 use crate::harness::lab::lab;
 use crate::harness::{Output, Rlab, Running, need};
+use crate::vm::machines::share_kernels;
 use nix::sys::signal::Signal;
 use serde_json::Value;
 use std::time::Duration;
@@ -23,6 +24,7 @@ macro_rules! need_machine {
             programs(&["qemu-system-x86_64"], "apt install qemu-system-x86")
         );
         let rlab = Rlab::new();
+        share_kernels(&rlab);
         let first = rlab.start(&["vm", "run", "lab", "true"]).wait(PATIENCE);
         if !first.status.success() {
             return crate::skip::aloud(format!("no machine can be started here: {}", first.stderr.trim()));

@@ -3,9 +3,8 @@
 use crate::harness::host::{Inventory, alone, together};
 use crate::harness::need::find_program;
 use crate::harness::{Output, Rlab, Running, need};
+use crate::vm::machines::share_kernels;
 use std::collections::BTreeSet;
-use std::os::unix::fs::symlink;
-use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
@@ -15,10 +14,7 @@ const RUN: [&str; 6] = ["vm", "run", "--accel", "tcg", "lab", "true"];
 /// An rlab with the image `lab`, and with the kernel that an earlier test has fetched, if one has.
 fn rlab_with_lab() -> Rlab {
     let rlab = Rlab::new();
-    let kept = Path::new(env!("CARGO_TARGET_TMPDIR")).join("vm-kernels");
-    std::fs::create_dir_all(&kept).unwrap();
-    std::fs::create_dir_all(rlab.root().join("vm")).unwrap();
-    symlink(kept, rlab.root().join("vm/kernels")).unwrap();
+    share_kernels(&rlab);
     // Which also makes the folders that every rlab keeps.
     rlab.run(&["run", "--rm", "--network", "none", "lab", "true"]).succeeded();
     rlab

@@ -6,7 +6,7 @@ use crate::harness::{Output, Rlab, Running};
 use std::ops::Deref;
 use std::os::unix::fs::symlink;
 use std::path::Path;
-use std::sync::{Arc, Condvar, Mutex, Weak};
+use std::sync::{Arc, Condvar, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 /// Longer than a machine takes to its program on a busy host, by emulation.
@@ -121,7 +121,7 @@ impl Deref for Machines {
 impl Drop for Machines {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            *SHARED.lock().unwrap() = Weak::new();
+            *SHARED.lock().unwrap_or_else(PoisonError::into_inner) = Weak::new();
         } else if let Some(before) = &self.before {
             before.assert_restored();
         }
@@ -137,7 +137,7 @@ pub fn share_kernels(rlab: &Rlab) {
 }
 
 fn shared() -> Result<Arc<Rlab>, String> {
-    let mut shared = SHARED.lock().unwrap();
+    let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(rlab) = shared.upgrade() {
         return Ok(rlab);
     }
