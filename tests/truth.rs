@@ -221,7 +221,8 @@ fn the_story_of_nginx_from_a_registry_is_true() {
     let port = free_port();
     let published = format!("{port}:80");
     let running = Running::start(&mut recorder.command(&["-p", &published, &image(&registry)]));
-    assert_eq!(http_get_once_up(([127, 0, 0, 1], port).into(), "/", PATIENCE).status, 200);
+    // An image of thousands of files is unpacked under strace first.
+    assert_eq!(http_get_once_up(([127, 0, 0, 1], port).into(), "/", 5 * PATIENCE).status, 200);
     kill(traced_by(&running), Signal::SIGTERM).unwrap();
     running.wait(PATIENCE).succeeded();
     recorder.read().assert_true();

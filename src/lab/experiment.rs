@@ -138,7 +138,9 @@ mod tests {
 
     #[test]
     fn what_is_ready_is_looked_at_and_tidies_up() {
-        let script = "trap 'echo tidy' EXIT; echo ready; sleep 60";
+        // Ready once the child is another program than the shell it began as.
+        let script =
+            "trap 'echo tidy' EXIT; sleep 60 & until grep -q sleep /proc/$!/comm; do :; done; echo ready; wait";
         let facts = trial(script, "until = \"ready\"\nsettle_ms = 50\n[look]\nname = \"cat /proc/$PID/comm\"");
         assert_eq!((&facts["comm"], &facts["look"]["name"]), (&json!("sleep"), &json!("sleep")));
         assert_eq!(facts["out"], "ready\ntidy");

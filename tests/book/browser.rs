@@ -2,7 +2,7 @@
 //! to scroll sideways, text that can be read, names that are given once, pictures that say what they show; and the search.
 
 use super::site::{served, site};
-use crate::harness::browser::{Browser, there};
+use crate::harness::browser::{Browser, NETWORK_CHANGED, there};
 use crate::harness::{Rlab, tell};
 use crate::skip;
 use std::time::Instant;
@@ -43,14 +43,13 @@ fn every_page_is_shown_well() {
     assert!(wrong.is_empty(), "{} things are wrong:\n{}", wrong.len(), wrong.join("\n"));
 }
 
-/// What is wrong with a page. Another test's container may bring a link to the host meanwhile: Chromium then drops what it
-/// is loading, and the page is loaded again.
+/// What is wrong with a page. Where only a part of it was dropped for a change of the network, it is loaded again.
 fn look_at(browser: &Browser, address: &str) -> Vec<String> {
     for _ in 0..9 {
         browser.go(address);
         let found = browser.run(LOOK);
         let complaints = browser.complaints();
-        if !complaints.iter().any(|complaint| complaint.contains("ERR_NETWORK_CHANGED")) {
+        if !complaints.iter().any(|complaint| complaint.contains(NETWORK_CHANGED)) {
             let found = found.as_array().unwrap().iter().map(|what| what.as_str().unwrap().to_owned());
             return found.chain(complaints).collect();
         }

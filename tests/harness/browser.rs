@@ -26,6 +26,9 @@ const FLAGS: [&str; 14] = [
     "--hide-scrollbars",
 ];
 
+/// What Chromium says when it drops a request because a link of the host's came or went.
+pub const NETWORK_CHANGED: &str = "ERR_NETWORK_CHANGED";
+
 /// A window of the browser. Dropped, the browser ends.
 pub struct Browser {
     agent: ureq::Agent,
@@ -76,10 +79,17 @@ impl Browser {
         Ok(Browser { agent, session, _driver: driver, _folder: folder })
     }
 
-    /// Goes to a page, and waits until it is loaded.
+    /// Goes to a page, and waits until it is loaded. Another test's container may bring a link to the host meanwhile, and
+    /// Chromium drop the page for that: it is asked for again.
     #[track_caller]
     pub fn go(&self, address: &str) {
-        self.post("url", &json!({ "url": address }));
+        for _ in 0..9 {
+            match post(&self.agent, &format!("{}/url", self.session), &json!({ "url": address })) {
+                Err(error) if error.contains(NETWORK_CHANGED) => {}
+                gone => return drop(gone.unwrap_or_else(|error| panic!("{address}: {error}"))),
+            }
+        }
+        panic!("{address}: the host's network never stays as it is");
     }
 
     /// Runs the body of a function in the page; what it returns.

@@ -20,7 +20,8 @@ pub fn http_get(address: SocketAddr, path: &str) -> std::io::Result<Answer> {
     let mut stream = TcpStream::connect_timeout(&address, PATIENCE)?;
     stream.set_read_timeout(Some(PATIENCE))?;
     // HTTP/1.0: the server closes when it is done, so nobody has to count.
-    write!(stream, "GET {path} HTTP/1.0\r\nHost: {address}\r\n\r\n")?;
+    // In one piece: who answers after the first line and closes would refuse the rest.
+    stream.write_all(format!("GET {path} HTTP/1.0\r\nHost: {address}\r\n\r\n").as_bytes())?;
     let mut bytes = vec![];
     stream.read_to_end(&mut bytes)?;
     let text = String::from_utf8_lossy(&bytes);

@@ -123,9 +123,9 @@ fn an_init_buries_orphans_and_passes_signals_on() {
     let lab = lab!();
     // The inner shell ends at once, so its child is left to process 1. Without an init that is `sleep`, which waits for
     // nobody.
-    let line = "sh -c 'sleep 0.1 &'; sh -c 'sleep 0.4; ps' & exec sleep 0.8";
+    let line = "sh -c 'sleep 0.1 &'; sh -c 'sleep 1; ps' & exec sleep 3";
     let buried = lab.shell(&["--init"], line).succeeded();
-    assert!(buried.stdout.contains("sleep 0.8") && !buried.stdout.contains("[sleep]"), "{buried}");
+    assert!(buried.stdout.contains("sleep 3") && !buried.stdout.contains("[sleep]"), "{buried}");
     let unburied = lab.shell(&[], line).succeeded();
     assert!(unburied.stdout.contains("[sleep]"), "a zombie was to be seen\n{unburied}");
 
