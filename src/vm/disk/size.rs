@@ -71,7 +71,8 @@ impl Needs {
             entries_bytes += (8 + entry.file_name().as_bytes().len() as u64).next_multiple_of(4);
             if meta.is_dir() {
                 open.push(entry.path());
-            } else if meta.nlink() > 1 && !linked.insert((meta.dev(), meta.ino())) {
+            // Of a symbolic link of several names mke2fs makes several.
+            } else if meta.nlink() > 1 && !meta.is_symlink() && !linked.insert((meta.dev(), meta.ino())) {
                 continue;
             } else {
                 self.file(&meta);

@@ -29,7 +29,7 @@ fn made(root: &Path, tree: &Path) -> Result<Disk, Error> {
 #[test]
 fn a_disk_is_made_once_and_again_the_same() {
     let (root, tree) = layer();
-    // Never read since it was written, so that to read it for the first disk changes its time of access before the second.
+    // Not read since it was written: to read it for the first disk changes its time of access before the second.
     let long_ago = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000);
     let times = fs::FileTimes::new().set_accessed(long_ago).set_modified(long_ago);
     File::options().write(true).open(tree.join("etc/hostname")).unwrap().set_times(times).unwrap();
