@@ -1,8 +1,10 @@
 //! The smallest web client there is, and ports for those who serve.
 
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
+
+pub use crate::registry::port::free_port;
 
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -41,11 +43,6 @@ pub fn http_get_once_up(address: SocketAddr, path: &str, timeout: Duration) -> A
         }
         std::thread::sleep(Duration::from_millis(50));
     }
-}
-
-/// A TCP port of this host that nobody listens on.
-pub fn free_port() -> u16 {
-    TcpListener::bind(("0.0.0.0", 0)).unwrap().local_addr().unwrap().port()
 }
 
 /// An address of this host that is not loopback, if it has one.

@@ -6,14 +6,14 @@
 
 pub mod cases;
 pub mod good;
+pub mod port;
 pub mod server;
 
 use std::fs;
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
@@ -67,7 +67,7 @@ impl Registry {
 
     fn start_with(auth: bool, tls: bool) -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let host = free_address().to_string();
+        let host = format!("127.0.0.1:{}", port::free_port());
         let mut config = format!(
             "version: 0.1\nlog: {{level: error}}\nstorage: {{filesystem: {{rootdirectory: {}}}}}\nhttp: {{addr: \"{host}\"}}\n",
             directory.path().join("data").display()
@@ -98,8 +98,6 @@ impl Registry {
         registry
     }
 
-    /// To be connected is not enough: the socket that found the port free lives on in a child that another test has just
-    /// made, until its execve, and takes connections that nobody will ever answer.
     fn wait_until_it_answers(&mut self) {
         let address: SocketAddr = self.host.parse().unwrap();
         let deadline = Instant::now() + Duration::from_secs(20);
@@ -165,16 +163,6 @@ fn answers(address: SocketAddr) -> bool {
         Ok(&answer == b"HTTP/")
     });
     asked.unwrap_or(false)
-}
-
-/// A free address for one who listens only later. Below the ports that the kernel gives away by itself, 32768 and up, see
-/// ip_local_port_range in ip(7): it would give this one to the next test that asks for any.
-fn free_address() -> SocketAddr {
-    static ASKED: AtomicU16 = AtomicU16::new(0);
-    let begin = (std::process::id() % 97) as u16 * 100;
-    let mut ports = std::iter::repeat_with(|| 20_000 + (begin + ASKED.fetch_add(1, Ordering::Relaxed)) % 12_000);
-    let free = ports.find_map(|port| TcpListener::bind(("127.0.0.1", port)).ok());
-    free.unwrap().local_addr().unwrap()
 }
 
 /// Runs a program that must succeed.
