@@ -124,10 +124,15 @@ fn the_inventory_sees_what_is_left_behind() {
         run(&format!("mkdir {point} && mount -t tmpfs none {point} && ip link add rlab-test type bridge")),
         run(&format!("ip addr add 198.51.100.9/32 dev rlab-test && ip link set rlab-test up && nft '{table}'")),
     ];
-    let stray = Running::start(Command::new("sleep").arg("60").env("RLAB_ROOT", folder.path()));
+    let stray = Running::start(Command::new("sleep").arg("60").env("RLAB_ROOT", folder.path().join("root")));
     let process = stray.pid();
     let difference = before.difference(&Inventory::take(&[folder.path()]));
+    let without_files = before.difference(&Inventory::take_without_files(folder.path()));
+    let of_another = before.difference(&Inventory::take_without_files(&folder.path().join("other")));
     drop(stray);
+    let stray = format!("processes, left behind: {process} sleep 60");
+    assert!(without_files.contains(&stray) && !without_files.contains("files, left behind"), "{without_files}");
+    assert!(!of_another.contains(&stray) && of_another.contains("ifname=rlab-test"), "{of_another}");
     let taken_away = run(&format!(
         "ip link del rlab-test; nft delete table ip rlab_test; umount {point}; rmdir {point} \"{group}\""
     ));
@@ -141,7 +146,7 @@ fn the_inventory_sees_what_is_left_behind() {
         "dst=198.51.100.9".to_owned(),
         r#"{"chain":{"family":"ip","table":"rlab_test","name":"c"}}"#.to_owned(),
         r#"{"counter":{}}"#.to_owned(),
-        format!("processes, left behind: {process} sleep 60"),
+        stray,
         format!("files, left behind: {point}/"),
     ] {
         assert!(difference.contains(&left), "no {left:?} in\n{difference}");

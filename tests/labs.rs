@@ -33,11 +33,11 @@ fn every_lab_is_passed_by_its_solution_and_by_nothing_else() {
     let rlab = Rlab::new();
     share_kernels(&rlab); // the guest's kernel is fetched once for all tests
     rlab.run(&["run", "--rm", "lab", "true"]).succeeded(); // packed once, as in a class
-    // Images and disks stay in its root, as after every run; what the kernel holds does not.
-    // A folder for named namespaces stays from the first one on that anyone makes, see ip-netns(8).
+    // The first network namespace with a name brings the folder of all of them, mounted on itself, which stays.
     for act in ["add", "del"] {
-        run(Command::new("ip").args(["netns", act, "rlab-test-first"]));
+        run(Command::new("ip").args(["netns", act, &format!("rlab-test-{}", std::process::id())]));
     }
+    // Images and disks stay in its root, as after every run; what the kernel holds does not.
     let before = host::Inventory::take_without_files(&rlab.root());
     let output = rlab.start(&["lab", "prove"]).wait(PATIENCE);
     // The table is for the log of a run that passes, too.

@@ -59,7 +59,7 @@ impl Inventory {
         Self::read(&folders, &folders)
     }
 
-    /// The same for one whose files may stay, such as images: of them only what runs is read. Its root is below `folder`.
+    /// The same for one whose files may stay, such as images: only what runs is read of it. Its root is `folder`, or below.
     pub fn take_without_files(folder: &Path) -> Self {
         Self::read(&[], &[folder.to_owned()])
     }
@@ -127,8 +127,8 @@ fn file_lines(path: &str) -> BTreeSet<String> {
     std::fs::read_to_string(path).unwrap_or_default().lines().map(str::to_owned).collect()
 }
 
-/// The cgroups of every hierarchy that rlab made, and of v2 the controllers that those at the top and rlab's own get: others,
-/// such as a service manager, make and remove theirs as they like.
+/// The cgroups of every hierarchy that rlab made, and the controllers of v2 that are handed down at the top and by them:
+/// others, such as a service manager, make and remove their groups as they like.
 fn cgroups() -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     for line in file_lines("/proc/self/mountinfo") {
