@@ -110,23 +110,25 @@ fn style(template: &str) -> ProgressStyle {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::path::Path;
 
+    /// In a thread with a name of its own, which those that it makes would have, too.
     #[test]
     fn drawing_leaves_no_thread_behind() {
-        // Tests beside this one come and go. A thread without a name of its own has that of the one which made it.
-        let name = |task: &std::path::Path| std::fs::read_to_string(task.join("comm")).ok();
-        let own = name(std::path::Path::new("/proc/thread-self"));
-        let threads = || {
+        let name = |task: &Path| std::fs::read_to_string(task.join("comm")).unwrap_or_default();
+        let threads = move || {
             let tasks = std::fs::read_dir("/proc/self/task").unwrap();
-            tasks.filter(|task| name(&task.as_ref().unwrap().path()) == own).count()
+            tasks.filter(|task| name(&task.as_ref().unwrap().path()) == "drawing\n").count()
         };
-        let before = threads();
-        let bars = Bars { multi: MultiProgress::new(), bars: Mutex::default(), lines: false };
-        let digest = Digest::sha256(b"x");
-        for position in 0..100 {
-            bars.bar(&digest, 100).set_position(position);
-        }
-        bars.end(&digest, "done");
-        assert_eq!((before, threads()), (1, 1));
+        let drawn = std::thread::Builder::new().name("drawing".to_owned()).spawn(move || {
+            let bars = Bars { multi: MultiProgress::new(), bars: Mutex::default(), lines: false };
+            let digest = Digest::sha256(b"x");
+            for position in 0..100 {
+                bars.bar(&digest, 100).set_position(position);
+            }
+            bars.end(&digest, "done");
+            threads()
+        });
+        assert_eq!(drawn.unwrap().join().unwrap(), 1);
     }
 }
