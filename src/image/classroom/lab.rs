@@ -84,7 +84,7 @@ fn digest_once(binary: &Path, kept: &Path) -> Result<String> {
     digest_at(binary, kept, SystemTime::now())
 }
 
-/// A file that changes twice within a tick of its filesystem's clock keeps its times. So the digest of one that was only
+/// A file that changes twice within a tick of its filesystem's clock may keep its times. So the digest of one that was only
 /// just changed is not kept, for the same reason that git does not trust its index of a "racily clean" file.
 fn digest_at(binary: &Path, kept: &Path, now: SystemTime) -> Result<String> {
     let meta = open(binary)?.1;

@@ -43,8 +43,8 @@ const BEGINNINGS: &[(&str, &str)] = &[
     (
         "kernel",
         "Linux version|Command line|Kernel command line|Unknown kernel command line|rcu|ftrace|Dynamic Preempt|clocksource\
-        |sched_clock|hrtimer|sched: |pid_max|futex|kprobes|cblist_init|cgroup|printk|registered taskstats|Kernel panic|Call Trace|reboot:\
-        |Kernel Offset|Hardware name|---[",
+        |sched_clock|hrtimer|sched: |pid_max|futex|kprobes|cblist_init|cgroup|printk|registered taskstats|Kernel panic|Call Trace\
+        |reboot:|Kernel Offset|Hardware name|---[",
     ),
 ];
 

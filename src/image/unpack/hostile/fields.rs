@@ -144,7 +144,7 @@ fn has_redirect(layer: &Path) -> bool {
     String::from_utf8_lossy(&output.stdout).contains("redirect")
 }
 
-/// It depends on the filesystem: tmpfs(5) has no end of its own, ext4(5) has one.
+/// It depends on the filesystem: a tmpfs takes it, and ext4 has none that large.
 fn of_8_eib() -> Verdict {
     match tempfile::tempfile().unwrap().set_len(i64::MAX.unsigned_abs()) {
         Ok(()) => Handled(|layer| fs::metadata(layer.join("s")).unwrap().len() == i64::MAX.unsigned_abs()),
