@@ -41,9 +41,10 @@ impl Ui {
         self.lost.take()
     }
 
-    /// A status line.
+    /// A status line, in a terminal at its width.
     pub fn status(&mut self, text: &str) {
-        let _gone = writeln!(self.err, "{}", harmless(text));
+        let columns = sys::window_size(std::io::stderr()).map(|size| usize::from(size.columns));
+        let _gone = writeln!(self.err, "{}", folded(&harmless(text), columns));
     }
 
     /// An error, its likeliest cause with the command that shows it, the next step, and the exit code it means.
@@ -110,6 +111,14 @@ pub fn harmless(text: &str) -> String {
     out
 }
 
+/// In lines of a terminal; as it is where there is none, or none that knows its width. A path or an address stays whole.
+fn folded(text: &str, columns: Option<usize>) -> String {
+    match columns {
+        Some(columns @ 1..) => textwrap::fill(text, textwrap::Options::new(columns).break_words(false)),
+        _ => text.to_owned(),
+    }
+}
+
 /// clap's own message about the arguments, with Docker's exit code.
 pub fn usage(error: &clap::Error) -> ExitCode {
     let _gone = error.print();
@@ -118,6 +127,14 @@ pub fn usage(error: &clap::Error) -> ExitCode {
 
 #[cfg(test)]
 mod tests {
+    #[test]
+    fn a_status_is_folded_where_it_is_read() {
+        let text = "unpacking /a/path/of/some/length from here";
+        assert_eq!(super::folded(text, Some(20)), "unpacking\n/a/path/of/some/length\nfrom here");
+        assert_eq!(super::folded(text, Some(80)), text);
+        assert_eq!((super::folded(text, None), super::folded(text, Some(0))), (text.to_owned(), text.to_owned()));
+    }
+
     #[test]
     fn a_foreign_text_cannot_write_to_the_terminal() {
         assert_eq!(super::harmless("a\x1b]0;x\x07\r\u{9b}b\n"), "a\\u{1b}]0;x\\u{7}\\u{d}\\u{9b}b\n");
