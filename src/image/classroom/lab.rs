@@ -5,7 +5,7 @@
 use std::fs::{self, File};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use super::config::{RunConfig, to_json};
 use super::elf::Closure;
@@ -30,8 +30,8 @@ pub const TOOL_NAMES: &[&str] = &[
 /// The name the binary has in the image: by it, it knows that it is not called as rlab.
 const BINARY: &str = "bin/rlab-tools";
 
-/// How long a file must have been as it is until its times tell it from what it may become.
-const SETTLED: Duration = Duration::from_secs(3);
+/// How many seconds ago a file must have changed for its times to be trusted: some filesystems count time in steps of two.
+const SETTLED_S: u64 = 3;
 
 /// Tells one build of rlab from another; the image's config carries it.
 const LABEL_BINARY: &str = "rlab.binary";
@@ -81,12 +81,13 @@ pub fn is_current(config_json: &[u8], binary: &Path, kept: &Path) -> Result<bool
 /// The digest, computed once for a file as long as it is the same: by what `make` and `git` trust in, and the time of its
 /// last change of any kind, which nobody can set, see inode(7).
 fn digest_once(binary: &Path, kept: &Path) -> Result<String> {
-    digest_at(binary, kept, SystemTime::now())
+    let since = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
+    digest_at(binary, kept, since.as_secs())
 }
 
 /// A file that changes twice within a tick of its filesystem's clock may keep its times. So the digest of one that was only
 /// just changed is not kept, for the same reason that git does not trust its index of a "racily clean" file.
-fn digest_at(binary: &Path, kept: &Path, now: SystemTime) -> Result<String> {
+fn digest_at(binary: &Path, kept: &Path, now_s: u64) -> Result<String> {
     let meta = open(binary)?.1;
     let file = serde_json::json!([
         meta.dev(),
@@ -104,8 +105,7 @@ fn digest_at(binary: &Path, kept: &Path, now: SystemTime) -> Result<String> {
         return Ok(digest);
     }
     let digest = digest(binary)?.to_string();
-    let changed = SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(meta.ctime().try_into().unwrap_or_default()));
-    if changed.and_then(|changed| now.duration_since(changed).ok()).is_none_or(|age| age < SETTLED) {
+    if now_s.saturating_sub(meta.ctime().try_into().unwrap_or_default()) < SETTLED_S {
         return Ok(digest);
     }
     // Half a file is no JSON, and one that can't be written only costs time.
@@ -198,15 +198,15 @@ mod tests {
         let copy = one.path().join("copy");
         fs::copy(binary, &copy).unwrap();
         assert!(is(&first.config_json, &copy));
-        let later = SystemTime::now() + 2 * SETTLED;
+        let now = SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs();
+        let later = now + 2 * SETTLED_S;
         let digest = digest_at(&copy, &kept, later).unwrap();
         // Longer than any clock of a kernel takes for a tick, or the two changes would look like one.
-        std::thread::sleep(Duration::from_millis(20));
+        std::thread::sleep(std::time::Duration::from_millis(20));
         let file = File::options().write(true).open(&copy).unwrap();
         let written = file.metadata().unwrap().modified().unwrap();
         std::os::unix::fs::FileExt::write_all_at(&file, b"#", 0).unwrap();
         file.set_modified(written).unwrap();
-        let now = SystemTime::now();
         assert_ne!(digest_at(&copy, &kept, now).unwrap(), digest);
         let named = || fs::read_to_string(&kept).unwrap().contains(&digest);
         assert!(named(), "of one just changed nothing is kept");

@@ -71,8 +71,8 @@ impl Needs {
             entries_bytes += (8 + entry.file_name().as_bytes().len() as u64).next_multiple_of(4);
             if meta.is_dir() {
                 open.push(entry.path());
-            // Of a symbolic link of several names mke2fs makes several.
             } else if meta.nlink() > 1 && !meta.is_symlink() && !linked.insert((meta.dev(), meta.ino())) {
+                // Another name of a file that was counted. Of a symbolic link mke2fs makes one for each name.
                 continue;
             } else {
                 self.file(&meta);
