@@ -130,14 +130,14 @@ fn the_inventory_sees_what_is_left_behind() {
     let without_files = before.difference(&Inventory::take_without_files(folder.path()));
     let of_another = before.difference(&Inventory::take_without_files(&folder.path().join("other")));
     drop(stray);
-    let stray = format!("processes, left behind: {process} sleep 60");
-    assert!(without_files.contains(&stray) && !without_files.contains("files, left behind"), "{without_files}");
-    assert!(!of_another.contains(&stray) && of_another.contains("ifname=rlab-test"), "{of_another}");
     let taken_away = run(&format!(
         "ip link del rlab-test; nft delete table ip rlab_test; umount {point}; rmdir {point} \"{group}\""
     ));
     made.into_iter().for_each(|output| drop(output.succeeded()));
     taken_away.succeeded();
+    let stray = format!("processes, left behind: {process} sleep 60");
+    assert!(without_files.contains(&stray) && !without_files.contains("files, left behind"), "{without_files}");
+    assert!(!of_another.contains(&stray) && of_another.contains("ifname=rlab-test"), "{of_another}");
     for left in [
         "mounts, left behind: ".to_owned(),
         "cgroups, left behind: /sys/fs/cgroup/".to_owned(),
